@@ -1,0 +1,1 @@
+"""Pipeline Monitor: the machine learning pipeline from the door to the runbook."""

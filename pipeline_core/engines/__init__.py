@@ -1,0 +1,1 @@
+"""Who runs the counting SQL over Parquet. Only counts leave this room."""

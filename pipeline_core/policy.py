@@ -1,0 +1,86 @@
+"""The limits a team sets, in one place; every knob is listed in ``docs/policy.md``.
+
+A policy is an argument, never a global. ``policy.toml`` in the home folder overrides the defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pipeline_core.errors import InvalidDefinition, nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Limits and levels. Shares are 0-1; ``*_effect_min`` are the floors under which drift is not drift."""
+
+    # the door
+    null_share_rise_max: float = 0.25
+    null_share_change_min: float = 0.02
+    failed_share_max: float = 0.01
+    unseen_share_max: float = 0.20
+    distribution_effect_min: float = 0.10
+    out_of_range_share_min: float = 0.001
+    upload_bytes_max: int = 500_000_000
+    columns_max: int = 2_000
+    # training
+    holdout_share: float = 0.2
+    train_rows_min: int = 200
+    shap_rows: int = 2_000
+    seed: int = 7
+    # the gate
+    auc_margin: float = 0.01
+    relative_error_margin: float = 0.01
+    class_rows_min: int = 30
+    gate_rows_max: int = 50_000
+    # watching
+    alpha: float = 0.05
+    drift_effect_min: float = 0.10
+    new_level_share_min: float = 0.005
+    window_rows_min: int = 200
+    importance_top_share: float = 0.25
+    performance_margin: float = 0.02
+    relative_performance_margin: float = 0.10
+
+
+def load_policy(home: Path) -> Policy:
+    """Read ``policy.toml`` in the home folder, or give the defaults.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that holds the store.
+
+    Returns
+    -------
+    Policy
+
+    Raises
+    ------
+    InvalidDefinition
+        The file is not TOML, names an unknown knob, or holds a value of the wrong kind.
+    """
+    path = home / "policy.toml"
+    if not path.exists():
+        return Policy()
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidDefinition(
+            f"{path} is not valid TOML: {error}. Mend it, or remove it to use the defaults."
+        ) from None
+    knobs = {f.name for f in fields(Policy)}
+    for name, value in given.items():
+        _check_knob(path, name, value, knobs)
+    return Policy(**given)
+
+
+def _check_knob(path: Path, name: str, value: object, knobs: set[str]) -> None:
+    if name not in knobs:
+        raise InvalidDefinition(f"{path} sets {name!r}, which is no knob. {nearest(name, knobs)}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InvalidDefinition(f"{path}: {name} is {value!r}; a number of at least 0 is allowed.")
+    if ("_share" in name or name == "alpha") and value > 1:
+        raise InvalidDefinition(f"{path}: {name} is {value!r}; a share from 0 to 1 is allowed.")

@@ -1,0 +1,1 @@
+"""One pure file per stage of the pipeline; stages never import each other, only flows join them."""

@@ -1,0 +1,1 @@
+"""Arrays or counts in, one result out: distances, tests, scores, intervals, multiplicity. No I/O, no policy."""

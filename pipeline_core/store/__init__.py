@@ -1,0 +1,1 @@
+"""The only door to the DuckDB file and the folders beside it."""
