@@ -1,0 +1,44 @@
+"""The limits a team sets: defaults, overrides, and sentences for what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_core.errors import InvalidDefinition, nearest
+from pipeline_core.policy import Policy, load_policy
+
+
+def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
+    assert load_policy(tmp_path) == Policy()
+
+
+def test_a_file_overrides_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text("alpha = 0.01\nwindow_rows_min = 500\n", encoding="utf-8")
+    policy = load_policy(tmp_path)
+    assert (policy.alpha, policy.window_rows_min, policy.seed) == (0.01, 500, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alfa = 0.1", "Did you mean 'alpha'?"),
+        ("alpha = 'much'", "alpha is 'much'; a number of at least 0 is allowed"),
+        ("alpha = 2", "alpha is 2; a share from 0 to 1 is allowed"),
+        ("seed = -1", "seed is -1"),
+        ("holdout_share = true", "holdout_share is True"),
+        ("alpha = ", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_value(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidDefinition) as caught:
+        load_policy(tmp_path)
+    assert said in caught.value.message
+
+
+def test_the_nearest_name_is_offered() -> None:
+    assert nearest("incom", ["income", "age"]) == "Did you mean 'income'?"
+    assert nearest("zzz", []) == "There are none yet."
+    assert nearest("zzz", ["a", "b"]) == "There are: 'a', 'b'."
