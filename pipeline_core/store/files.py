@@ -1,0 +1,264 @@
+"""The folders beside the DuckDB file, and how a file gets into them so that a crash leaves all of it or none.
+
+A file is written under a temporary name, flushed to the disk and renamed into place before the transaction that
+names it commits; what no row names is removed at the next open. It refuses names that do not come from a hash, a
+batch id or a version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_core.errors import NotFound, StoreBroken, Unreadable
+from pipeline_core.store.database import Database
+
+_CHUNK_BYTES = 1 << 20
+_ROW_GROUP_ROWS = 122_880  # DuckDB's own size: one thread reads one group
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where things lie in a home."""
+
+    home: Path
+
+    @property
+    def raw(self) -> Path:
+        """Files as received, by the hash of their content."""
+        return self.home / "raw"
+
+    @property
+    def rows(self) -> Path:
+        """Typed rows, a folder for each model."""
+        return self.home / "rows"
+
+    @property
+    def artifacts(self) -> Path:
+        """Model files, by the hash of their content."""
+        return self.home / "artifacts"
+
+    @property
+    def work(self) -> Path:
+        """Scratch."""
+        return self.home / "work"
+
+    def make(self) -> None:
+        """Make what is not there."""
+        for folder in (self.home, self.raw, self.rows, self.artifacts, self.work):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def model_rows(self, model: str) -> Path:
+        """Give the folder of a model's rows; a model's name is a person's text and never a path."""
+        return self.rows / hashlib.sha256(model.encode()).hexdigest()[:16]
+
+    def batch_rows(self, model: str, batch_id: str) -> Path:
+        """Give the file of a batch's typed rows."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", batch_id):
+            raise NotFound(f"{batch_id!r} is no batch id; ids look like 'b-0001'.")
+        return self.model_rows(model) / f"{batch_id}.parquet"
+
+    def artifact(self, sha256: str) -> Path:
+        """Give the file of a model artifact."""
+        return self.artifacts / f"{checked_hash(sha256)}.skops"
+
+
+def checked_hash(sha256: str) -> str:
+    """Give the hash back if it is one; it becomes a file's name.
+
+    Parameters
+    ----------
+    sha256 : str
+        64 lower-case hexadecimal digits.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    NotFound
+        It is something else.
+    """
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise NotFound(f"{sha256!r} is no SHA-256 (64 hexadecimal digits), so nothing is kept under it.")
+    return sha256
+
+
+def raw_name(sha256: str, source: Path) -> str:
+    """Name a file as received: its hash and, where it is a plain one, its suffix.
+
+    Parameters
+    ----------
+    sha256 : str
+        The hash of its content.
+    source : Path
+        The file as it came.
+
+    Returns
+    -------
+    str
+    """
+    suffix = source.suffix.lower()
+    return checked_hash(sha256) + (suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ".bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that is complete on the disk under a temporary name, and where it will go.
+
+    ``shared``: the target is named by its content, so that a file already there is the same one.
+    """
+
+    temporary: Path
+    target: Path
+    sha256: str = ""
+    shared: bool = False
+
+    def place(self, database: Database) -> None:
+        """Move it into place; should the open transaction be rolled back it goes again.
+
+        Parameters
+        ----------
+        database : Database
+            With a transaction open in this thread.
+        """
+        if self.shared and self.target.exists():
+            return
+        self.temporary.replace(self.target)
+        _flush_folder(self.target.parent)
+        database.after_rollback(lambda: self.target.unlink(missing_ok=True))
+
+    def discard(self) -> None:
+        """Remove the temporary file if it was not moved."""
+        self.temporary.unlink(missing_ok=True)
+
+
+def stage_copy(source: Path, target: Path, *, shared: bool = True) -> Staged:
+    """Copy a file beside its target, flushed; ``sha256`` is that of the copied bytes.
+
+    Parameters
+    ----------
+    source, target : Path
+        From and to; the target is not touched yet.
+    shared : bool
+        Whether the target is named by its content.
+
+    Returns
+    -------
+    Staged
+
+    Raises
+    ------
+    Unreadable
+        The source is not there or cannot be read.
+    """
+    temporary = _temporary(target)
+    try:
+        digest = _copy(source, temporary)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise Unreadable(f"{source} cannot be copied into the store: {error.strerror}. Check file and disk.") from error
+    return Staged(temporary, target, digest, shared)
+
+
+def stage_table(table: pa.Table, target: Path) -> Staged:
+    """Write a table as Parquet beside its target, flushed.
+
+    Parameters
+    ----------
+    table : pa.Table
+        The rows.
+    target : Path
+        Not touched yet.
+
+    Returns
+    -------
+    Staged
+
+    Raises
+    ------
+    StoreBroken
+        The disk is full or the folder cannot be written.
+    """
+    temporary = _temporary(target)
+    try:
+        with temporary.open("wb") as kept:
+            pq.write_table(table, kept, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
+            kept.flush()
+            os.fsync(kept.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreBroken(f"{target} cannot be written: {error.strerror}. Check the free disk space.") from error
+    return Staged(temporary, target)
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove files and folders whose rows are gone.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        What is absent, or cannot be removed now, is passed over: the next open removes what no row names.
+    """
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *, named: set[Path], before: float) -> int:
+    """Remove the files in a folder that no row names: what a killed process left behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched with what is below it.
+    named : set of Path
+        The files to keep.
+    before : float
+        Only files last written before this moment (seconds since 1970) are removed.
+
+    Returns
+    -------
+    int
+        How many went.
+    """
+    strays = [p for p in folder.rglob("*") if p.is_file() and p not in named and p.stat().st_mtime < before]
+    for path in strays:
+        path.unlink(missing_ok=True)
+    return len(strays)
+
+
+def _copy(source: Path, temporary: Path) -> str:
+    digest = hashlib.sha256()
+    with source.open("rb") as incoming, temporary.open("wb") as kept:
+        while block := incoming.read(_CHUNK_BYTES):
+            digest.update(block)
+            kept.write(block)
+        kept.flush()
+        os.fsync(kept.fileno())
+    return digest.hexdigest()
+
+
+def _temporary(target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,243 @@
+"""One home folder, opened by one process: where everything that a team keeps is found.
+
+Neighbours: ``ownership`` takes the lock, ``database`` the connection and the transactions; ``batches``, ``models``,
+``signals``, ``artifacts`` and ``jobs`` are the rooms. It refuses to open a home that another process owns.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from pipeline_core.errors import InvalidDefinition, NotFound, StoreBroken, nearest
+from pipeline_core.policy import load_policy
+from pipeline_core.store.artifacts import Artifacts
+from pipeline_core.store.batches import Batches
+from pipeline_core.store.database import Database, identifier, quoted
+from pipeline_core.store.files import Folders, Staged, remove_files, stage_copy, sweep
+from pipeline_core.store.jobs import Jobs
+from pipeline_core.store.migrations import MODEL_TABLES
+from pipeline_core.store.models import Models
+from pipeline_core.store.ownership import Ownership, take
+from pipeline_core.store.signals import Signals
+
+_FILE = "store.duckdb"
+
+
+class Store:
+    """The home folder of one process. Make one with ``Store.open``; it is a context manager, and threads may share it.
+
+    Parameters
+    ----------
+    folders : Folders
+        Of the home.
+    ownership : Ownership
+        The taken lock.
+    database : Database
+        The open file.
+
+    Attributes
+    ----------
+    home : Path
+        The folder.
+    policy : Policy
+        What ``policy.toml`` in the folder said when it was opened.
+    batches, models, signals, artifacts, jobs
+        The rooms.
+    """
+
+    def __init__(self, folders: Folders, ownership: Ownership, database: Database) -> None:
+        self.home = folders.home
+        self.policy = load_policy(folders.home)
+        self._folders = folders
+        self._ownership = ownership
+        self._database = database
+        self.artifacts = Artifacts(database, folders)
+        self.models = Models(database, folders, self.artifacts)
+        self.batches = Batches(database, folders, self.models)
+        self.signals = Signals(database)
+        self.jobs = Jobs(database)
+
+    @classmethod
+    def open(cls, home: Path | str, *, url: str | None = None, token: str | None = None) -> Store:
+        """Take a home folder for this process, making it if it is not there.
+
+        Jobs that a dead process left running are marked as failed, and files that no row names are removed.
+
+        Parameters
+        ----------
+        home : Path or str
+            The folder.
+        url, token : str or None
+            Where this process answers others, and the word that it accepts; written to ``owner.json``.
+
+        Returns
+        -------
+        Store
+
+        Raises
+        ------
+        StoreBusy
+            Another process owns the folder; its url and token are on the error.
+        StoreBroken
+            The file is damaged, or newer than this program, or the folder cannot be written.
+        InvalidDefinition
+            ``policy.toml`` is not valid.
+        """
+        opened_at = time.time()
+        folders = Folders(Path(home).expanduser().resolve())
+        try:
+            folders.make()
+            ownership = take(folders.home)
+        except OSError as error:
+            raise StoreBroken(
+                f"{folders.home} cannot be a home folder: {error.strerror}. Mend its permissions, or choose another --home."
+            ) from error
+        database = None
+        try:
+            database = Database(folders.home / _FILE)
+            store = cls(folders, ownership, database)
+            store._sweep(opened_at)
+            store.jobs.fail_orphans(at=datetime.now(UTC))
+            ownership.announce(url=url, token=token)
+        except BaseException:
+            if database is not None:
+                database.close()
+            ownership.release()
+            raise
+        return store
+
+    @property
+    def revision(self) -> int:
+        """A number that grows with every committed write (job progress apart): the key of cached reads."""
+        return self._database.revision
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: writes inside commit together; joins a transaction that this thread has open.
+
+        Other writers wait meanwhile, so compute before it, not inside.
+
+        Returns
+        -------
+        context manager
+        """
+        return self._database.transaction()
+
+    @contextmanager
+    def work_dir(self) -> Generator[Path]:
+        """Give a scratch folder inside the home, removed at the end.
+
+        Yields
+        ------
+        Path
+        """
+        folder = Path(tempfile.mkdtemp(dir=self._folders.work))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)  # what is held open now goes at the next open
+
+    def absorb(self, other_home: Path | str, model: str) -> None:
+        """Import a model with everything that belongs to it from another, closed home, in one transaction.
+
+        Jobs stay behind: they tell of the other process's work. Call it outside ``transaction()``.
+
+        Parameters
+        ----------
+        other_home : Path or str
+            The home in which the model was built; its file is brought to this program's format if it is older.
+        model : str
+            The model's name.
+
+        Raises
+        ------
+        NotFound
+            The other home has no such model.
+        InvalidDefinition
+            A model of that name is already here.
+        StoreBusy
+            A process still owns the other home.
+        StoreBroken
+            The other home cannot be read.
+        """
+        other = Folders(Path(other_home).expanduser().resolve())
+        if not (other.home / _FILE).is_file():
+            raise NotFound(f"{other.home} holds no store. Name a home folder with a {_FILE}.")
+        ownership = take(other.home)
+        name = f"other_{uuid.uuid4().hex}"
+        try:
+            Database(other.home / _FILE).close()  # checks it, and brings it to the format of this program
+            self._database.run(f"ATTACH {quoted(other.home / _FILE)} AS {name} (READ_ONLY)")
+            try:
+                self._import(other, name, model)
+            finally:
+                self._database.run(f"DETACH {name}")
+        finally:
+            ownership.release()
+
+    def close(self) -> None:
+        """Give the folder back; calling it again does nothing."""
+        self._database.close()
+        self._ownership.release()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _import(self, other: Folders, name: str, model: str) -> None:
+        database = self._database
+        known = [row[0] for row in database.rows(f"SELECT model FROM {name}.aliases")]
+        if model not in known:
+            raise NotFound(f"{other.home} has no model {model!r}. {nearest(model, known)}")
+        batches = database.rows(f"SELECT batch_id, status, raw_name FROM {name}.batches WHERE model = ?", [model])
+        versions = database.rows(f"SELECT DISTINCT artifact_sha256 FROM {name}.versions WHERE model = ?", [model])
+        rows = [other.batch_rows(model, r[0]) for r in batches if r[1] == "accepted"]
+        shared = {other.raw / r[2] for r in batches if r[2] is not None} | {other.artifact(r[0]) for r in versions}
+        staged: list[Staged] = []
+        try:
+            # extended one by one, so that what was copied before a failure is discarded too
+            staged.extend(
+                stage_copy(path, self.home / path.relative_to(other.home), shared=path in shared)
+                for path in [*rows, *shared]
+            )
+            with database.transaction():
+                if model in self.models.names():
+                    raise InvalidDefinition(f"A model {model!r} is already here. Remove it first.")
+                for file in staged:
+                    file.place(database)
+                for table in MODEL_TABLES:
+                    self._import_table(name, table, model)
+        finally:
+            for file in staged:
+                file.discard()
+
+    def _import_table(self, name: str, table: str, model: str) -> None:
+        # entries are numbered anew, in their old order: both homes count from one
+        columns = [row[1] for row in self._database.rows(f"PRAGMA table_info({quoted(table)})")]
+        ordered = "ORDER BY entry" if "entry" in columns else ""
+        kept = ", ".join(identifier(c) for c in columns if c != "entry")
+        self._database.run(
+            f"INSERT INTO {table} ({kept}) SELECT {kept} FROM {name}.{table} WHERE model = ? {ordered}", [model]
+        )
+
+    def _sweep(self, opened_at: float) -> None:
+        batches = self._database.rows("SELECT model, batch_id, status, raw_name FROM batches")
+        versions = self._database.rows("SELECT DISTINCT artifact_sha256 FROM versions")
+        rows = {self._folders.batch_rows(r[0], r[1]) for r in batches if r[2] == "accepted"}
+        sweep(self._folders.rows, named=rows, before=opened_at)
+        sweep(self._folders.raw, named={self._folders.raw / r[3] for r in batches if r[3]}, before=opened_at)
+        artifacts = {self._folders.artifact(r[0]) for r in versions}
+        sweep(self._folders.artifacts, named=artifacts, before=opened_at)
+        queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))
+        remove_files(p for p in self._folders.work.iterdir() if p.name not in queued)

@@ -1,0 +1,54 @@
+"""How the tables came to be, step by step; a step that was released is never changed, only followed.
+
+Few narrow tables: the key columns that are asked for, and the record as JSON. Opening costs by the number of
+tables, so a model is a value in a column and never a table of its own.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE SEQUENCE entries",
+        "CREATE TABLE meta (name VARCHAR PRIMARY KEY, number BIGINT)",
+        "INSERT INTO meta VALUES ('revision', 0)",
+        "CREATE TABLE schemas (model VARCHAR, schema_version INTEGER, record JSON, PRIMARY KEY (model, schema_version))",
+        "CREATE TABLE aliases (model VARCHAR PRIMARY KEY, version INTEGER, epoch INTEGER)",
+        """CREATE TABLE batches (
+            model VARCHAR, batch_id VARCHAR, sequence BIGINT, sha256 VARCHAR, status VARCHAR, row_count BIGINT,
+            received_at TIMESTAMP, raw_name VARCHAR, record JSON, PRIMARY KEY (model, batch_id))""",
+        """CREATE TABLE day_counts (
+            model VARCHAR, batch_id VARCHAR, column_id VARCHAR, bucket TIMESTAMP, cell DOUBLE, level VARCHAR,
+            n BIGINT)""",
+        """CREATE TABLE labels (
+            model VARCHAR, row_id VARCHAR, value VARCHAR, revision INTEGER, newest BOOLEAN, received_at TIMESTAMP,
+            batch_id VARCHAR)""",
+        """CREATE TABLE versions (
+            model VARCHAR, version INTEGER, artifact_sha256 VARCHAR, record JSON, PRIMARY KEY (model, version))""",
+        """CREATE TABLE verdicts (
+            entry BIGINT DEFAULT nextval('entries'), model VARCHAR, version INTEGER, verdict_id VARCHAR, record JSON)""",
+        """CREATE TABLE promotions (
+            model VARCHAR, epoch INTEGER, version INTEGER, record JSON, PRIMARY KEY (model, epoch))""",
+        """CREATE TABLE baseline_counts (
+            model VARCHAR, version INTEGER, kind VARCHAR, column_id VARCHAR, cell DOUBLE, level VARCHAR, n BIGINT)""",
+        """CREATE TABLE predictions (
+            model VARCHAR, version INTEGER, batch_id VARCHAR, row_number BIGINT, row_id VARCHAR, event_at TIMESTAMP,
+            prediction VARCHAR, score DOUBLE, value DOUBLE, scores DOUBLE[])""",
+        """CREATE TABLE watches (
+            entry BIGINT DEFAULT nextval('entries'), model VARCHAR, version INTEGER, window_spec VARCHAR, record JSON)""",
+        """CREATE TABLE windows (
+            model VARCHAR, version INTEGER, window_spec VARCHAR, start_at TIMESTAMP, record JSON)""",
+        """CREATE TABLE alerts (
+            entry BIGINT DEFAULT nextval('entries'), alert_id VARCHAR PRIMARY KEY, model VARCHAR, raised_at TIMESTAMP, level VARCHAR,
+            is_open BOOLEAN, record JSON)""",
+        """CREATE TABLE jobs (
+            entry BIGINT DEFAULT nextval('entries'), job_id VARCHAR PRIMARY KEY, model VARCHAR, status VARCHAR,
+            record JSON)""",
+    ),
+)
+"""Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
+
+MODEL_TABLES: tuple[str, ...] = (
+    "schemas", "aliases", "batches", "day_counts", "labels", "versions", "verdicts", "promotions",
+    "baseline_counts", "predictions", "watches", "windows", "alerts",
+)  # fmt: skip
+"""Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

@@ -1,0 +1,57 @@
+"""A file gets into the home whole or not at all, under a name that is no path."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline_core.errors import NotFound, Unreadable
+from pipeline_core.store.files import Folders, checked_hash, raw_name, remove_files, stage_copy, stage_table, sweep
+
+SHA = hashlib.sha256(b"x").hexdigest()
+
+
+def test_names_come_from_hashes_and_ids_only(tmp_path: Path) -> None:
+    folders = Folders(tmp_path)
+    assert folders.model_rows("../../etc").parent == tmp_path / "rows"
+    assert folders.batch_rows("bank", "b-0001").name == "b-0001.parquet"
+    assert folders.artifact(SHA) == tmp_path / "artifacts" / f"{SHA}.skops"
+    assert raw_name(SHA, Path("a.CSV")) == f"{SHA}.csv"
+    assert raw_name(SHA, Path("a.csv.gz%")) == f"{SHA}.bin"
+    for bad in ("", "../x", SHA.upper(), SHA + "0", SHA[:-1] + "/"):
+        with pytest.raises(NotFound, match="is no SHA-256"):
+            checked_hash(bad)
+    for bad in ("", "a/b", "..", "b-1.parquet"):
+        with pytest.raises(NotFound, match="is no batch id"):
+            folders.batch_rows("bank", bad)
+
+
+def test_a_staged_file_is_complete_before_it_is_in_place(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "kept" / "a.csv"
+    source.write_bytes(b"x")
+    staged = stage_copy(source, target)
+    assert (staged.sha256, staged.temporary.read_bytes(), target.exists()) == (SHA, b"x", False)
+    staged.discard()
+    staged.discard()
+    assert not list(target.parent.iterdir())
+    with pytest.raises(Unreadable, match="cannot be copied"):
+        stage_copy(tmp_path, target)
+    table = stage_table(pa.table({"a": [1]}), target)
+    assert table.temporary.stat().st_size > 0
+    assert not table.shared
+
+
+def test_a_sweep_takes_old_strays_only(tmp_path: Path) -> None:
+    for name in ("named", "stray", "sub/stray"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("x")
+    now = (tmp_path / "stray").stat().st_mtime
+    assert sweep(tmp_path, named={tmp_path / "named"}, before=now - 60) == 0
+    assert sweep(tmp_path, named={tmp_path / "named"}, before=now + 60) == 2
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["named"]
+    remove_files([tmp_path / "sub", tmp_path / "named", tmp_path / "absent"])
+    assert not list(tmp_path.iterdir())
