@@ -1,0 +1,346 @@
+"""The heavy part of a verb, in a child process that never sees the store.
+
+A function of a flow that takes a request record and gives a result record is run by ``in_child`` (its own
+interpreter, niced, one thread a library, records as JSON files) or by ``in_process`` (tests). What is
+large goes through files that the request names. ``fit_version`` is that part of ``train``. Neighbours:
+``release`` loads before and saves after. It refuses to open a store.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_core import errors
+from pipeline_core.errors import ComputeFailed, PipelineError
+from pipeline_core.policy import Policy
+from pipeline_core.records import Curves, Figure, Schema, Task, dump, load
+from pipeline_core.stages import artifact, attribution, gate, preprocessing, serving, training
+from pipeline_core.stats.scores import metrics
+from pipeline_core.stats.truth import scored
+
+LOGGER = logging.getLogger(__name__)
+NICENESS = 10
+STDERR_LINES = 20
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+Progress = Callable[[float, str], None]
+Step = Callable[[Q, Progress], A]
+
+# one thread: two cost 1.7 times the CPU on shared cores for no less wall time, and change the last digits
+_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+_ROOT = Path(__file__).resolve().parents[2]
+_START = "import sys; from pipeline_core.flows.compute import main; sys.exit(main(sys.argv[1]))"
+
+
+class Compute(Protocol):
+    """Runs a step somewhere: ``in_child`` or ``in_process``."""
+
+    def __call__(self, step: Step[Q, A], request: Q, *, progress: Progress | None = None) -> A:
+        """Give the step's result, or raise its PipelineError."""
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitRequest:
+    """What ``fit_version`` needs: the labelled rows as Parquet, and a folder to write into."""
+
+    schema: Schema
+    policy: Policy
+    estimator: str
+    seed: int
+    dataset: Path
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """What ``fit_version`` made: files (model, fitted rows, hold-out predictions) and figures of the hold-out."""
+
+    artifact: Path
+    artifact_sha256: str
+    fit_rows: Path
+    holdout: Path
+    fit_count: int
+    holdout_count: int
+    holdout_from: datetime | None
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, Figure]
+    curves: Curves
+    shap_shares: Mapping[str, float]
+
+
+def fit_version(request: FitRequest, progress: Progress) -> FitResult:
+    """Split, fit, judge and explain one version.
+
+    Parameters
+    ----------
+    request : FitRequest
+        The rows and how to fit them.
+    progress : callable
+        Is told the share done (0-1) and what is being done.
+
+    Returns
+    -------
+    FitResult
+        ``shap_shares`` by ``column_id``.
+
+    Raises
+    ------
+    NotEnough, InvalidDefinition, NotFound
+        As the stages do.
+    """
+    schema, policy = request.schema, request.policy
+    progress(0.02, "Reading the rows")
+    rows = pq.read_table(request.dataset)
+    cut = training.split(rows, schema, policy)
+    fit_rows, held = rows.filter(pa.array(cut.fit)), rows.filter(pa.array(~cut.fit))
+    target = training.encode(rows.column("label").to_pylist(), schema)
+    progress(0.1, f"Fitting on {fit_rows.num_rows:,} rows")
+    features = serving.frame(fit_rows, schema)
+    pipeline = training.fit(
+        preprocessing.build(schema, request.estimator),
+        features,
+        target[cut.fit],
+        task=schema.task,
+        estimator=request.estimator,
+        seed=request.seed,
+    )
+    progress(0.6, f"Judging on {held.num_rows:,} held-out rows")
+    said = serving.predict(pipeline, held, schema)
+    judged = _judged(schema, held, said)
+    figures = metrics(judged, seed=request.seed)
+    progress(0.75, "Explaining by SHAP")
+    shares = attribution.shares(
+        pipeline, features, preprocessing.source_features(pipeline), rows=policy.shap_rows, seed=request.seed
+    )
+    progress(0.95, "Writing the model file")
+    model_file = request.folder / "model.skops"
+    sha256 = artifact.write(pipeline, model_file)
+    return FitResult(
+        artifact=model_file,
+        artifact_sha256=sha256,
+        fit_rows=_written(fit_rows, request.folder / "fit.parquet"),
+        holdout=_written(said, request.folder / "holdout.parquet"),
+        fit_count=fit_rows.num_rows,
+        holdout_count=held.num_rows,
+        holdout_from=cut.holdout_from,
+        parameters=training.parameters(pipeline),
+        metrics=figures,
+        curves=gate.curves_of(judged),
+        shap_shares=shares,
+    )
+
+
+def _judged(schema: Schema, held: pa.Table, said: pa.Table) -> Any:
+    scores = said.column("scores").to_pylist() if schema.task is Task.MULTICLASS else None
+    return scored(
+        schema,
+        np.asarray(held.column("label").to_pylist(), dtype=object),
+        prediction=said.column("prediction").to_numpy(),
+        score=said.column("score").to_numpy(),
+        scores=scores,
+    )
+
+
+def _written(table: pa.Table, path: Path) -> Path:
+    pq.write_table(table, path, compression="zstd")
+    return path
+
+
+# --- the parent's side --------------------------------------------------------------------------
+
+
+def in_process(step: Step[Q, A], request: Q, *, progress: Progress | None = None) -> A:
+    """Run a step here and now.
+
+    Parameters
+    ----------
+    step : callable
+        From a request record and a progress callback to a result record.
+    request : record
+        Its request.
+    progress : callable, optional
+        Is told the share done (0-1) and what is being done.
+
+    Returns
+    -------
+    record
+    """
+    return step(request, progress or _nobody_listens)
+
+
+def in_child(step: Step[Q, A], request: Q, *, progress: Progress | None = None) -> A:
+    """Run a step in a niced child process.
+
+    Parameters
+    ----------
+    step : callable
+        A module-level function with type hints; the child imports it by name.
+    request : record
+        Its request; travels as JSON.
+    progress : callable, optional
+        Is told the share done (0-1) and what is being done; an error that it raises ends the child.
+
+    Returns
+    -------
+    record
+
+    Raises
+    ------
+    PipelineError
+        The one that the step raised.
+    ComputeFailed
+        The child died, was stopped, or raised anything else.
+    """
+    with tempfile.TemporaryDirectory(prefix="pipeline-compute-") as folder:
+        task, answer, log = (Path(folder) / name for name in ("request.json", "answer.json", "stderr"))
+        named = f"{step.__module__}:{step.__qualname__}"
+        task.write_text(json.dumps({"step": named, "request": dump(request), "answer": str(answer)}), encoding="utf-8")
+        code = _run(task, log, progress or _nobody_listens)
+        if code == 0 and answer.exists():
+            return _answer(json.loads(answer.read_text(encoding="utf-8")), get_type_hints(step)["return"])
+        failure = _failure(named, code, log)
+        raise failure
+
+
+def stop_children() -> None:
+    """End the child processes of this process; each waiting ``in_child`` raises ComputeFailed."""
+    with _CHILDREN_LOCK:
+        for child in _CHILDREN:
+            child.terminate()
+
+
+_CHILDREN: set[subprocess.Popen[bytes]] = set()
+_CHILDREN_LOCK = threading.Lock()
+
+
+def _nobody_listens(share: float, message: str) -> None:
+    LOGGER.debug("%.0f %% %s", 100 * share, message)
+
+
+def _run(task: Path, log: Path, progress: Progress) -> int:
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with (
+        log.open("wb") as stderr,
+        _child([sys.executable, "-P", "-c", _START, str(task)], {**os.environ, **_THREADS, "PYTHONPATH": path}, stderr)
+        as child,
+    ):  # fmt: skip
+        for line in child.stdout or ():
+            told = json.loads(line)
+            progress(float(told["share"]), str(told["message"]))
+        return child.wait()
+
+
+@contextmanager
+def _child(
+    command: list[str], environment: Mapping[str, str], stderr: Any
+) -> Generator[subprocess.Popen[bytes], None, None]:
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr
+    ) as child:
+        with _CHILDREN_LOCK:
+            _CHILDREN.add(child)
+        try:
+            yield child
+        finally:
+            with _CHILDREN_LOCK:
+                _CHILDREN.discard(child)
+            if child.poll() is None:  # the callback raised: nobody wants the result any more
+                child.kill()
+
+
+def _answer(told: Mapping[str, Any], kind: type[A]) -> A:
+    if "error" not in told:
+        return load(kind, told["result"])
+    known = getattr(errors, told["error"], None)
+    if not (isinstance(known, type) and issubclass(known, PipelineError)):
+        raise ComputeFailed(f"{told['message']} ({told['error']}).")
+    raise known(told["message"])
+
+
+def _failure(step: str, code: int, log: Path) -> ComputeFailed:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    LOGGER.error("%s ended with %s:\n%s", step, code, "\n".join(lines[-STDERR_LINES:]))
+    if code < 0:
+        how = f"was ended by signal {signal.Signals(-code).name}"
+        hint = "the machine may have run out of memory" if code == -signal.SIGKILL else "it was stopped, or it crashed"
+    else:
+        how, hint = f"ended with exit code {code}", "its log is in the app's log"
+    last = f" It last said: {lines[-1][:300]}" if lines else ""
+    return ComputeFailed(
+        f"The computation {step.rsplit(':', 1)[-1]!r} {how}; {hint}.{last} Nothing was saved; start it again, with fewer"
+        " rows if it happens again."
+    )
+
+
+# --- the child's side ---------------------------------------------------------------------------
+
+
+def main(request_path: str) -> int:
+    """Carry out the step that a request file names and write the answer beside it.
+
+    Parameters
+    ----------
+    request_path : str
+        Written by ``in_child``.
+
+    Returns
+    -------
+    int
+        0: there is an answer, a result or a known error.
+    """
+    os.nice(NICENESS)
+    told = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    step = _step(told["step"])
+    with _progress_lines() as progress:
+        try:
+            request = load(next(iter(get_type_hints(step).values())), told["request"])
+            answer: dict[str, Any] = {"result": dump(step(request, progress))}
+        except PipelineError as error:
+            answer = {"error": type(error).__name__, "message": error.message}
+    Path(told["answer"]).write_text(json.dumps(answer), encoding="utf-8")
+    return 0
+
+
+def _step(named: str) -> Callable[[Any, Progress], Any]:
+    module, name = named.split(":")
+    found: Callable[[Any, Progress], Any] = getattr(importlib.import_module(module), name)
+    return found
+
+
+@contextmanager
+def _progress_lines() -> Generator[Progress, None, None]:
+    """Keep standard output for progress; what libraries print goes to standard error."""
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as lines:
+        os.dup2(2, 1)
+
+        def progress(share: float, message: str) -> None:
+            lines.write(json.dumps({"share": share, "message": message}) + "\n")
+            lines.flush()
+
+        yield progress
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

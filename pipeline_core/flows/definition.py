@@ -1,0 +1,236 @@
+"""How a model begins, or begins anew: a first file, what a person says about it, and what it teaches.
+
+Neighbours: ``stages.schema`` proposes and learns, ``arrival`` keeps the same file as the first batch
+(decision 0004). It refuses a definition under which its own first file would be quarantined, and a
+redefinition under which rows that are already stored would mean something else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Required, TypedDict, Unpack
+
+import pyarrow as pa
+
+from pipeline_core.errors import InvalidDefinition
+from pipeline_core.flows.arrival import Arrived, arrive, first_error, keep
+from pipeline_core.policy import Policy
+from pipeline_core.records import BatchReport, BatchStatus, ColumnType, Role, Schema, Task
+from pipeline_core.sources import files
+from pipeline_core.stages import schema as schemas
+from pipeline_core.stages import validation
+from pipeline_core.store.home import Store
+
+PREVIEW_ROWS = 20
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
+
+
+class Named(TypedDict, total=False):
+    """What a person says about a model; only the target is required."""
+
+    target: Required[str]
+    positive: str | None
+    time: str | None
+    id: str | None
+    protected: tuple[str, ...]
+    exclude: tuple[str, ...]
+    features: tuple[str, ...]
+    task: Task | None
+    types: Mapping[str, ColumnType]
+    source: str | None
+    demo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """A model's schema, and the batch that its first file became."""
+
+    schema: Schema
+    batch: BatchReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A first file before anything is stored: a guess to correct, and its first rows as they arrived."""
+
+    suggestion: schemas.Suggestion
+    rows: pa.Table
+
+
+def preview(path: Path | str, *, name: str | None = None, policy: Policy | None = None) -> Preview:
+    """Look at a first file and guess what its columns are for; nothing is stored.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    name : str, optional
+        What a person calls it.
+    policy : Policy, optional
+        Limits what is read.
+
+    Returns
+    -------
+    Preview
+
+    Raises
+    ------
+    NotFound
+        No such file.
+    Unreadable
+        It is no table of an allowed format.
+    """
+    table = files.read(path, name=name, policy=policy or Policy())
+    return Preview(suggestion=schemas.suggest(table), rows=table.slice(0, PREVIEW_ROWS))
+
+
+def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -> Definition:
+    """Keep a model's schema, learned from a first file, and that file as a batch.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    model : str
+        Lower-case letters, digits, ``-`` and ``_``, up to 60. A model that is there already gets its next
+        schema version.
+    path : Path or str
+        The first file.
+    **named
+        ``target`` (required), ``positive``, ``time``, ``id``, ``protected``, ``exclude``, ``features`` (kept
+        although a default would exclude them), ``task``, ``types``, ``source``, ``demo``.
+
+    Returns
+    -------
+    Definition
+
+    Raises
+    ------
+    NotFound
+        No such file, column or class; the message names the nearest.
+    Unreadable
+        The file is no table of an allowed format.
+    InvalidDefinition
+        The name, or what was named, does not fit the file or what is stored already.
+    """
+    if not _NAME.fullmatch(model):
+        raise InvalidDefinition(
+            f"A model cannot be called {model[:80]!r}: lower-case letters, digits, '-' and '_' are allowed, up to 60,"
+            " beginning with a letter or digit. Choose such a name."
+        )
+    arrived = arrive(store, path, source=named.pop("source", None))
+    old = store.models.schema(model) if model in store.models.names() else None
+    stored = len(store.batches.list(model, status=BatchStatus.ACCEPTED)) if old else 0
+    if old is not None and stored:
+        arrived = replace(arrived, table=_in_old_order(arrived.table, old, stored))
+    request = _request(model, named, arrived=arrived, old=old)
+    schema, typed = learned(arrived, request)
+    if old is not None and stored:
+        schema = _continued(old, schema, stored=stored)
+    findings = validation.check(typed, schema, store.policy)
+    if validation.decide(findings) is BatchStatus.QUARANTINED:
+        raise InvalidDefinition(
+            f"Model {model!r} cannot be defined by this file, because the file would be quarantined under its own"
+            f" definition. {first_error(findings)}"
+        )
+    with store.transaction():
+        store.models.define(schema)
+        batch = keep(store, schema, arrived=arrived, typed=typed, findings=findings)
+    return Definition(schema=schema, batch=batch)
+
+
+def learned(arrived: Arrived, request: schemas.DefineRequest) -> tuple[Schema, validation.TypedRows]:
+    """Propose, type and learn: a file and what a person said about it give a schema and typed rows.
+
+    Parameters
+    ----------
+    arrived : Arrived
+        The first file.
+    request : DefineRequest
+        What a person said.
+
+    Returns
+    -------
+    tuple of Schema and TypedRows
+
+    Raises
+    ------
+    NotFound
+        The request names a column or class that is not there.
+    InvalidDefinition
+        It contradicts itself or the file.
+    """
+    proposed = schemas.propose(arrived.table, request)
+    typed = validation.type_rows(arrived.table, proposed, sha256=arrived.sha256, received_at=arrived.received_at)
+    return schemas.learn(proposed, typed.rows), typed
+
+
+def _request(model: str, named: Named, *, arrived: Arrived, old: Schema | None) -> schemas.DefineRequest:
+    given = dict(named.get("types") or {})
+    roles = {named["target"], named.get("time"), named.get("id")}
+    kept = {c.name: c.type for c in old.columns if c.name not in roles} if old else {}
+    here = set(arrived.table.column_names)
+    return schemas.DefineRequest(
+        model=model,
+        target=named["target"],
+        positive=named.get("positive"),
+        time=named.get("time"),
+        id=named.get("id"),
+        protected=tuple(named.get("protected", ())),
+        exclude=tuple(named.get("exclude", ())),
+        features=tuple(named.get("features", ())),
+        task=named.get("task"),
+        types={**{name: kind for name, kind in kept.items() if name in here}, **given},
+        defined_at=datetime.now(UTC),
+        schema_version=old.schema_version + 1 if old else 1,
+        demo=named.get("demo", False),
+    )
+
+
+def _in_old_order(table: pa.Table, old: Schema, stored: int) -> pa.Table:
+    names, here = [c.name for c in old.columns], set(table.column_names)
+    other = sorted(here.symmetric_difference(names))
+    if other:
+        raise InvalidDefinition(
+            f"Model {old.model!r} has {_batches(stored)} with other columns: {other[0]!r} is"
+            f" {'new' if other[0] in here else 'missing'} in this file. A redefinition may change what columns are for,"
+            " not which there are: define a model under a new name."
+        )
+    return table.select(names)
+
+
+def _continued(old: Schema, new: Schema, *, stored: int) -> Schema:
+    here = f"Model {old.model!r} has {_batches(stored)}"
+    for before, now in zip(old.columns, new.columns, strict=True):
+        fixed = {Role.TARGET, Role.TIME, Role.ID}
+        if before.type is not now.type or (before.role is not now.role and fixed & {before.role, now.role}):
+            raise InvalidDefinition(
+                f"{here} in which column {now.name!r} is {before.role} and {before.type}; this definition makes it"
+                f" {now.role} and {now.type}. Features, protected and excluded columns may change places, nothing else:"
+                " define a model under a new name."
+            )
+    if (old.task, old.time_unit, old.classes) != (new.task, new.time_unit, new.classes):
+        raise InvalidDefinition(
+            f"{here} of task {old.task} with the classes {', '.join(old.classes) or '(none)'}; this file makes it"
+            f" {new.task} with {', '.join(new.classes) or '(none)'}. Use a file with the same classes, or a new name."
+        )
+    # the days that are counted already were counted on the old grids
+    grids = {g.column_id for g in old.grids}
+    lost = next(
+        (c.name for c in new.columns if c.role in {Role.FEATURE, Role.PROTECTED} and c.column_id not in grids), None
+    )
+    if lost is not None:
+        raise InvalidDefinition(
+            f"{here} in which column {lost!r} was not counted, because it was excluded. Define a model under a new name"
+            " and receive the batches there."
+        )
+    return replace(new, grids=old.grids)
+
+
+def _batches(stored: int) -> str:
+    return f"{stored} stored batch{'' if stored == 1 else 'es'}"

@@ -1,0 +1,341 @@
+"""How an answer reads in a terminal, and in a file that somebody opens in a spreadsheet.
+
+Works on plain values (``Answer.content``), so that an answer that came through the running app reads the same.
+It computes nothing: a figure that is not in the answer is not printed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from pipeline_core.errors import InvalidDefinition
+
+Content = Mapping[str, Any]
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+FEATURES_SHOWN = 5
+
+
+def lines(verb: str, content: Content) -> list[str]:
+    """Put an answer into short lines.
+
+    Parameters
+    ----------
+    verb : str
+        The verb that was asked.
+    content : mapping
+        Its answer as plain values.
+
+    Returns
+    -------
+    list of str
+    """
+    return WRITERS[verb](content)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Set a table in columns; numbers to the right.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column titles.
+    rows : iterable of sequences
+        Cells: text, numbers or None.
+
+    Returns
+    -------
+    list of str
+    """
+    shown = [[_cell(cell) for cell in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
+    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
+
+    def set_line(cells: Sequence[str]) -> str:
+        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
+        return "  ".join(set_cells).rstrip()
+
+    return [set_line(list(header)), *(set_line(row) for row in shown)]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return _plain(str(value))
+
+
+def _plain(text: str) -> str:
+    """Keep control characters of a hostile name out of the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _is_number(text: str) -> bool:
+    if text == "-":
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _day(moment: object) -> str:
+    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
+    return str(moment)[:10] if isinstance(moment, str) else _cell(moment)
+
+
+def figure(content: Content | None) -> str:
+    """Put a figure into words: value and interval, or why there is none.
+
+    Parameters
+    ----------
+    content : mapping or None
+        A dumped ``Measured`` or ``NotMeasured``.
+
+    Returns
+    -------
+    str
+    """
+    if content is None:
+        return "-"
+    if "reason" in content:
+        return f"not measured: {content['reason']}"
+    text = _cell(float(content["value"]))
+    if content.get("low") is not None and content.get("high") is not None:
+        text += f" ({_cell(float(content['low']))} to {_cell(float(content['high']))})"
+    return text
+
+
+def _batch(content: Content) -> list[str]:
+    known = " (already known)" if content.get("duplicate") else ""
+    said = [f"Batch {content['batch_id']}: {content['status']}, {content['rows']:,} rows{known}"]
+    said += [f"  {f['severity']:<7}  {f['code']}: {_plain(f['message'])}" for f in content["findings"]]
+    return said
+
+
+def _define(content: Content) -> list[str]:
+    schema = content["schema"]
+    columns = schema["columns"]
+    counted = {role: sum(c["role"] == role for c in columns) for role in ("feature", "protected", "excluded")}
+    target = next(c["name"] for c in columns if c["role"] == "target")
+    said = [
+        f"Model {schema['model']}: {schema['task']}, target {_plain(target)}, {counted['feature']} features, "
+        f"{counted['protected']} protected, {counted['excluded']} excluded",
+    ]
+    said += table(("column", "type", "role"), ((c["name"], c["type"], c["role"]) for c in columns))
+    return [*said, *_batch(content["batch"])]
+
+
+def _train(content: Content) -> list[str]:
+    dataset = content["dataset"]
+    said = [
+        f"Version {content['version']} ({content['run']['estimator']}) trained on {dataset['fit_rows']:,} rows, "
+        f"held out {dataset['holdout_rows']:,}, in {content['run']['duration_s']:.1f} s",
+    ]
+    said += [f"  {name}: {figure(value)}" for name, value in content["metrics"].items()]
+    top = sorted(content["shap_shares"].items(), key=lambda item: -item[1])[:FEATURES_SHOWN]
+    return [*said, "  most important: " + ", ".join(f"{_plain(name)} {share:.1%}" for name, share in top)]
+
+
+def _challenge(content: Content) -> list[str]:
+    against = f"champion {content['champion']}" if content["champion"] is not None else "the trivial predictor"
+    said = [
+        f"Verdict on version {content['version']} against {against}: {content['verdict']} ({content['rows']:,} rows)"
+    ]
+    said += [f"  {_plain(reason)}" for reason in content["reasons"]]
+    rows = (
+        (name, figure(c["champion"]), figure(c["challenger"]), figure(c["difference"]))
+        for name, c in content["metrics"].items()
+    )
+    return [*said, *table(("metric", "champion", "challenger", "difference"), rows)]
+
+
+def _promotion(content: Content) -> list[str]:
+    before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
+    return [
+        f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}"
+    ]
+
+
+def _score(content: Content) -> list[str]:
+    again = " (already scored)" if content.get("already_scored") else ""
+    said = [f"Batch {content['batch_id']}: {content['rows']:,} rows scored by version {content['version']}{again}"]
+    if content.get("mean_score") is not None:
+        said.append(f"  mean score {_cell(float(content['mean_score']))}")
+    said += [f"  {_plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
+    if "out" in content:
+        said.append(f"  written to {content['out']}")
+    return said
+
+
+def _labels(content: Content) -> list[str]:
+    return [
+        f"{content['rows']:,} labels: {content['new_rows']:,} new, {content['changed_rows']:,} changed, "
+        f"{content['unchanged_rows']:,} known, {content['unknown_rows']:,} for rows that are not here; "
+        f"{content['matched_predictions']:,} predictions have their outcome now"
+    ]
+
+
+def _check(content: Content) -> list[str]:
+    windows = content["windows"]
+    said = [
+        f"Version {content['version']}: {len(windows)} windows of {content['window']}, {content['new_alerts']} new alerts"
+    ]
+    rows = []
+    for window in windows:
+        drifted = [f["feature"] for f in window["features"] if f["drifted"]]
+        first = next(iter(window["performance"]["metrics"].values()), None)
+        names = ", ".join(drifted[:FEATURES_SHOWN])
+        shown = "-" if first is None or "reason" in first else _cell(float(first["value"]))
+        rows.append((
+            _day(window["start"]),
+            window["rows"],
+            window["alert"],
+            window["weighted_drift"],
+            shown,
+            names,
+        ))
+    return [*said, *table(("from", "rows", "alert", "weighted drift", "metric", "drifted"), rows)]
+
+
+def _lineage(content: Content) -> list[str]:
+    dataset = content["dataset"]
+    said = [
+        f"Champion: version {content['version']}, promoted by {_plain(content['promoted_by'])} at {content['promoted_at']}: "
+        f"{_plain(content['reason'])}",
+        f"  made from {dataset['rows']:,} rows of {len(dataset['batches'])} batches, "
+        f"{_day(dataset['first_event_at'])} to {_day(dataset['last_event_at'])}, sha256 {dataset['sha256'][:12]}",
+        f"  artifact sha256 {content['artifact_sha256'][:12]}",
+    ]
+    return [*said, *(f"  {name}: {figure(value)}" for name, value in content["metrics"].items())]
+
+
+def _demo(content: Content) -> list[str]:
+    if content.get("removed"):
+        return [f"The demo model {content['model']} is removed."]
+    return [
+        f"The demo model {content['model']} is ready: champion {content['champion']}, {content['batches']} batches."
+    ]
+
+
+def _status(content: Content) -> list[str]:
+    if not content["models"]:
+        return [f"No models in {content['home']} yet. Start with: define MODEL --data FILE --target COLUMN"]
+    header = ("model", "task", "champion", "versions", "batches", "rows", "pages", "watches", "next step")
+    rows = [
+        (
+            m["model"], m["task"], m["champion"], m["versions"], m["batches"], m["rows"], m["open_pages"],
+            m["open_watches"], m["next_step"],
+        )
+        for m in content["models"]
+    ]  # fmt: skip
+    return table(header, rows)
+
+
+WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
+    "define": _define,
+    "receive": _batch,
+    "train": _train,
+    "challenge": _challenge,
+    "promote": _promotion,
+    "rollback": _promotion,
+    "score": _score,
+    "labels": _labels,
+    "check": _check,
+    "lineage": _lineage,
+    "demo": _demo,
+    "status": _status,
+}
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def write(predictions: pa.Table, path: Path) -> None:
+    """Write predictions by the ending of the file's name: Parquet, CSV (safe in a spreadsheet) or JSON lines.
+
+    Parameters
+    ----------
+    predictions : pyarrow.Table
+        Columns row_id, prediction, score.
+    path : Path
+        Where to; an existing file is replaced.
+
+    Raises
+    ------
+    InvalidDefinition
+        Another ending, or the folder cannot be written to.
+    """
+    put = writer(path)
+    try:
+        put(predictions, path)
+    except OSError as error:
+        raise InvalidDefinition(f"{path} cannot be written: {error.strerror or error}. Choose another place.") from None
+
+
+def writer(path: Path) -> Callable[[pa.Table, Path], None]:
+    """Give what writes a file of this ending, before anything is computed for it.
+
+    Parameters
+    ----------
+    path : Path
+        Where the file shall go.
+
+    Returns
+    -------
+    callable
+        Takes the table and the path.
+
+    Raises
+    ------
+    InvalidDefinition
+        The ending says nothing.
+    """
+    found = ENDINGS.get(path.suffix.lower())
+    if found is None:
+        raise InvalidDefinition(
+            f"The file {path.name!r} has no ending that says how to write it: {', '.join(ENDINGS)}."
+        )
+    return found
+
+
+def harmless(text: str | None) -> str | None:
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
+    if text is None or not text.startswith(FORMULA_STARTS) or _is_number(text):
+        return text
+    return f"'{text}"
+
+
+def _write_parquet(predictions: pa.Table, path: Path) -> None:
+    pyarrow.parquet.write_table(predictions, path, compression="zstd")
+
+
+def _write_csv(predictions: pa.Table, path: Path) -> None:
+    safe = predictions
+    for index, column in enumerate(predictions.schema):
+        if pa.types.is_string(column.type):
+            values = [harmless(text) for text in predictions.column(index).to_pylist()]
+            safe = safe.set_column(index, column.name, pa.array(values, type=pa.string()))
+    pyarrow.csv.write_csv(safe, path)
+
+
+def _write_lines(predictions: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for row in predictions.to_pylist():
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+ENDINGS: Mapping[str, Callable[[pa.Table, Path], None]] = {
+    ".parquet": _write_parquet,
+    ".csv": _write_csv,
+    ".jsonl": _write_lines,
+    ".ndjson": _write_lines,
+}

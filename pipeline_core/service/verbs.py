@@ -1,0 +1,392 @@
+"""Which verbs are there, what do they take, and when is the answer no? One table for all who ask.
+
+The command line, the HTTP API and the worker read ``VERBS`` and call ``carry_out``; each verb is one call of a flow.
+This module turns arguments (text, as typed or as JSON) into what the flow takes and the flow's record into plain
+values; it decides nothing about data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline_core.errors import InvalidDefinition, NotFound, nearest
+from pipeline_core.flows import demo, intake, release, watch
+from pipeline_core.records import (
+    AlertLevel,
+    BatchStatus,
+    ColumnType,
+    Decision,
+    ScoringReport,
+    Task,
+    TimeUnit,
+    dump,
+)
+from pipeline_core.store.home import Store
+
+Progress = Callable[[float, str], None]
+Arguments = Mapping[str, Any]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOMENTS = {"start", "end", "first_event_at", "last_event_at", "holdout_from", "until", "window_start", "window_end"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One argument of a verb. ``kind``: text, whole, names (a list), types (name -> type) or flag."""
+
+    help: str
+    kind: str = "text"
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a verb was asked: checked arguments, and where to say how far it is."""
+
+    model: str
+    arguments: Arguments
+    file: Path | None
+    progress: Progress
+
+    @property
+    def data(self) -> Path:
+        """The file of a verb that needs one."""
+        if self.file is None:
+            raise InvalidDefinition("This verb reads a file and none was given. Name it with --data FILE.")
+        return self.file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """One verb.
+
+    ``run`` calls the flow; ``no`` says of its record whether the answer is no (exit code 1); ``long`` work belongs to
+    the worker; ``file`` is ``no``, ``optional`` or ``required``; ``model`` likewise.
+    """
+
+    summary: str
+    run: Callable[[Store, Call], object]
+    no: Callable[[Any], bool] = lambda _record: False
+    long: bool = False
+    file: str = "no"
+    model: str = "required"
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def check(self, model: str | None, arguments: Arguments, *, file: Path | None) -> None:
+        """Refuse arguments that the verb does not know or take.
+
+        Raises
+        ------
+        NotFound
+            An unknown argument; the message names the nearest.
+        InvalidDefinition
+            One of the wrong kind, or one that is missing.
+        """
+        if model is None and self.model == "required":
+            raise InvalidDefinition("This verb is about one model and none was named. Put its name behind the verb.")
+        if file is None and self.file == "required":
+            raise InvalidDefinition("This verb reads a file and none was given. Name it with --data FILE.")
+        if file is not None and not file.is_file():
+            raise InvalidDefinition(f"There is no file {str(file)!r}. Check the path.")
+        for name, value in arguments.items():
+            if name not in self.options:
+                raise NotFound(f"The argument {name!r} is not known here. {nearest(name, self.options)}")
+            _check_kind(name, value, self.options[name])
+        for name, option in self.options.items():
+            if option.required and arguments.get(name) in {None, ""}:
+                raise InvalidDefinition(f"--{name} is missing: {option.help}.")
+
+
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "whole": (int,),
+    "names": (list, tuple),
+    "types": (dict,),
+    "flag": (bool,),
+}
+
+
+def _check_kind(name: str, value: object, option: Option) -> None:
+    if value is None:
+        return
+    if not isinstance(value, KINDS[option.kind]) or (option.kind == "whole" and isinstance(value, bool)):
+        raise InvalidDefinition(f"The argument {name!r} is {value!r}; it must be of the kind {option.kind}.")
+    if option.choices and value not in option.choices:
+        raise InvalidDefinition(f"The argument {name!r} is {value!r}. {nearest(str(value), option.choices)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a verb said: the exit code (0 yes, 1 no) and its record as plain values in the user's own units.
+
+    ``predictions`` goes with ``score``: row_id, prediction, score.
+    """
+
+    verb: str
+    code: int
+    content: dict[str, Any]
+    predictions: pa.Table | None = None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The plain single values of the content: what a finished job keeps."""
+        return {name: value for name, value in self.content.items() if not isinstance(value, dict | list)}
+
+
+def verb_named(name: str) -> Verb:
+    """Give a verb.
+
+    Parameters
+    ----------
+    name : str
+        As typed.
+
+    Returns
+    -------
+    Verb
+
+    Raises
+    ------
+    NotFound
+        There is none of that name; the message names the nearest.
+    """
+    if name not in VERBS:
+        raise NotFound(f"There is no verb {name!r}. {nearest(name, VERBS)}")
+    return VERBS[name]
+
+
+def carry_out(
+    store: Store, name: str, model: str | None, *, arguments: Arguments, file: Path | None, progress: Progress
+) -> Answer:
+    """Carry out a verb.
+
+    Parameters
+    ----------
+    store : Store
+        The home to work on.
+    name : str
+        The verb.
+    model : str or None
+        The model, if the verb is about one.
+    arguments : mapping
+        By option name; see ``VERBS``.
+    file : Path or None
+        The data, if the verb reads a file.
+    progress : callable
+        Is told the share done (0-1) and what is being done.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    PipelineError
+        As the flow does; ``NotFound`` and ``InvalidDefinition`` also for the verb and its arguments.
+    """
+    verb = verb_named(name)
+    verb.check(model, arguments, file=file)
+    record = verb.run(store, Call(model=model or "", arguments=arguments, file=file, progress=progress))
+    content = dump(record) if not isinstance(record, dict) else record
+    unit = _unit(store, model)
+    if unit in {TimeUnit.DAY, TimeUnit.ROW}:
+        content = in_own_unit(content, unit)
+    predictions = _predictions(store, record) if isinstance(record, ScoringReport) else None
+    return Answer(verb=name, code=int(verb.no(record)), content=content, predictions=predictions)
+
+
+# --- times in the user's own unit ---------------------------------------------------------------
+
+
+def _unit(store: Store, model: str | None) -> TimeUnit | None:
+    if model is None or model not in store.models.names():
+        return None
+    return store.models.schema(model).time_unit
+
+
+def in_own_unit(content: Any, unit: TimeUnit) -> Any:
+    """Turn event times into the numbers that the user's file counts in (days, or an order).
+
+    Parameters
+    ----------
+    content : JSON value
+        A dumped record.
+    unit : TimeUnit
+        ``DAY`` or ``ROW``.
+
+    Returns
+    -------
+    JSON value
+        The same with a number in the place of each event time; moments of the clock stay.
+    """
+    if isinstance(content, dict):
+        return {
+            key: _number(value, unit) if key in MOMENTS and isinstance(value, str) else in_own_unit(value, unit)
+            for key, value in content.items()
+        }
+    if isinstance(content, list):
+        return [in_own_unit(value, unit) for value in content]
+    return content
+
+
+def _number(text: str, unit: TimeUnit) -> float:
+    step = timedelta(days=1) if unit is TimeUnit.DAY else timedelta(seconds=1)
+    number = (datetime.fromisoformat(text) - EPOCH) / step
+    return int(number) if number == int(number) else number
+
+
+def _predictions(store: Store, report: ScoringReport) -> pa.Table:
+    return intake.predictions_of(store, report.model, report.batch_id, version=report.version)
+
+
+# --- the verbs ----------------------------------------------------------------------------------
+
+
+def _define(store: Store, call: Call) -> object:
+    given = {name: value for name, value in call.arguments.items() if value is not None}
+    types = {name: ColumnType(value) for name, value in given.pop("types", {}).items()}
+    task = Task(given.pop("task")) if "task" in given else None
+    for name in ("protected", "exclude", "features"):
+        given[name] = tuple(given.get(name, ()))
+    return intake.define(store, call.model, call.data, types=types, task=task, **given)
+
+
+def _receive(store: Store, call: Call) -> object:
+    return intake.receive(store, call.model, call.data, source=call.arguments.get("source"))
+
+
+def _labels(store: Store, call: Call) -> object:
+    return intake.labels(store, call.model, call.data, source=call.arguments.get("source"))
+
+
+def _score(store: Store, call: Call) -> object:
+    return intake.score(store, call.model, call.file, batch_id=call.arguments.get("batch"), source=call.arguments.get("source"))
+
+
+def _train(store: Store, call: Call) -> object:
+    estimator = call.arguments.get("estimator") or release.DEFAULT_ESTIMATOR
+    until = call.arguments.get("until")
+    return release.train(store, call.model, estimator=estimator, until=until, progress=call.progress)
+
+
+def _challenge(store: Store, call: Call) -> object:
+    return release.challenge(store, call.model, version=call.arguments.get("version"))
+
+
+def _promote(store: Store, call: Call) -> object:
+    return release.promote(store, call.model, **call.arguments)
+
+
+def _rollback(store: Store, call: Call) -> object:
+    return release.rollback(store, call.model, **call.arguments)
+
+
+def _check(store: Store, call: Call) -> object:
+    return watch.check(store, call.model, window=call.arguments.get("window"))
+
+
+def _lineage(store: Store, call: Call) -> object:
+    return release.lineage(store, call.model)
+
+
+def _demo(store: Store, call: Call) -> object:
+    if call.arguments.get("remove"):
+        return {"model": demo.remove(store), "removed": True}
+    return demo.build(store, progress=call.progress)
+
+
+def _status(store: Store, call: Call) -> object:
+    return {"home": str(store.home), "models": [dump(status) for status in watch.status(store, call.model or None)]}
+
+
+_BY = Option(help="who decides", required=True)
+_SOURCE = Option(help="where the file comes from, for the record")
+_REASON = Option(help="why, in a sentence", required=True)
+
+VERBS: Mapping[str, Verb] = {
+    "define": Verb(
+        summary="propose and keep a model's schema from a first file, which becomes the first batch",
+        run=_define,
+        no=lambda record: record.batch.status is BatchStatus.QUARANTINED,
+        file="required",
+        options={
+            "target": Option(help="the column to predict", required=True),
+            "positive": Option(help="the value of the target that a score is the probability of"),
+            "time": Option(help="the event time column"),
+            "id": Option(help="the column that names a row"),
+            "protected": Option(kind="names", help="columns for audits only, A,B"),
+            "exclude": Option(kind="names", help="columns to leave out, A,B"),
+            "features": Option(kind="names", help="columns to keep as features that would be left out by default, A,B"),
+            "task": Option(help="what is predicted", choices=tuple(Task)),
+            "types": Option(kind="types", help="column types where the proposal is wrong, A=number,B=category"),
+            "source": _SOURCE,
+        },
+    ),
+    "receive": Verb(
+        summary="check a file against schema and baseline and keep it as a batch, accepted or quarantined",
+        run=_receive,
+        no=lambda record: record.status is BatchStatus.QUARANTINED,
+        file="required",
+        options={"source": _SOURCE},
+    ),
+    "train": Verb(
+        summary="train a version on the accepted, labelled rows",
+        run=_train,
+        long=True,
+        options={
+            "estimator": Option(help="the kind of model", choices=tuple(release.ESTIMATORS)),
+            "until": Option(help="use rows before this event time only"),
+        },
+    ),
+    "challenge": Verb(
+        summary="compare a version with the champion on the same recent rows",
+        run=_challenge,
+        no=lambda record: record.verdict is not Decision.PROMOTE,
+        long=True,
+        options={"version": Option(kind="whole", help="the version (the newest one that is not champion)")},
+    ),
+    "promote": Verb(
+        summary="make a version champion; refused without a passing verdict",
+        run=_promote,
+        options={"version": Option(kind="whole", help="the version", required=True), "by": _BY, "reason": _REASON},
+    ),
+    "rollback": Verb(
+        summary="make the champion before this one champion again",
+        run=_rollback,
+        options={"by": _BY, "reason": _REASON},
+    ),
+    "score": Verb(
+        summary="let the champion score a batch and log the predictions",
+        run=_score,
+        file="optional",
+        options={"batch": Option(help="score this received batch instead of a file"), "source": _SOURCE},
+    ),
+    "labels": Verb(
+        summary="join late ground truth by row id",
+        run=_labels,
+        file="required",
+        options={"source": _SOURCE},
+    ),
+    "check": Verb(
+        summary="compare each window with the training baseline: drift, predictions, realised performance",
+        run=_check,
+        no=lambda record: any(window.alert is AlertLevel.PAGE for window in record.windows),
+        long=True,
+        options={"window": Option(help="the window, like 7d, 30d or 1000rows")},
+    ),
+    "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
+    "demo": Verb(
+        summary="build the demo: a year of a lending portfolio with five incidents",
+        run=_demo,
+        long=True,
+        model="no",
+        options={"remove": Option(kind="flag", help="remove the demo instead")},
+    ),
+    "status": Verb(summary="say how each model stands", run=_status, model="optional"),
+}

@@ -1,0 +1,227 @@
+"""Which signals are worth a person's time, and in which words.
+
+Neighbours: ``drift`` and ``performance`` measured, the store keeps alerts and who acknowledged them. Refused: measuring
+anything, and raising the same signal twice: an alert's id follows from what it is about, so a second check finds it known.
+
+Levels: a drifted feature pages when it is among the most important, and is watched otherwise; a drop in realised
+performance and a quarantined batch page; prediction drift alone is watched, because it says that scores moved and not
+that they are wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from pipeline_core.policy import Policy
+from pipeline_core.records import (
+    Alert,
+    AlertLevel,
+    BatchReport,
+    BatchStatus,
+    DriftState,
+    FeatureDrift,
+    Performance,
+    PredictionDrift,
+    Severity,
+    WatchReport,
+    WindowReport,
+)
+
+DATA_DRIFT = "data_drift"
+PREDICTION_DRIFT = "prediction_drift"
+PERFORMANCE = "performance"
+BATCH_QUARANTINED = "batch_quarantined"
+CODES = (DATA_DRIFT, PREDICTION_DRIFT, PERFORMANCE, BATCH_QUARANTINED)
+
+_WORST_FIRST = (AlertLevel.PAGE, AlertLevel.WATCH, AlertLevel.NONE)
+_FINDINGS_NAMED = 3
+
+
+def window_level(
+    features: Sequence[FeatureDrift],
+    *,
+    rows: int,
+    prediction_drift: PredictionDrift,
+    performance: Performance,
+    policy: Policy,
+) -> tuple[AlertLevel, tuple[str, ...]]:
+    """Give the level of a window and its reasons, the worst first.
+
+    Parameters
+    ----------
+    features : sequence of FeatureDrift
+        All features of the window, each with its own level.
+    rows : int, rows
+        In the window.
+    prediction_drift : PredictionDrift
+        Of the window.
+    performance : Performance
+        Of the window.
+    policy : Policy
+        Says how many rows a window needs.
+
+    Returns
+    -------
+    level : AlertLevel
+        The worst of all.
+    reasons : tuple of str
+        One sentence per signal; where there is none, one that says so, or that the window is too small.
+    """
+    signals: list[tuple[AlertLevel, str]] = []
+    if performance.dropped:
+        signals.append((AlertLevel.PAGE, performance.reason))
+    ordered = sorted(features, key=lambda feature: -feature.contribution)
+    signals += [(f.alert, f.reason) for f in ordered if f.alert is not AlertLevel.NONE]
+    if prediction_drift.drifted:
+        signals.append((AlertLevel.WATCH, prediction_drift.reason))
+    if not signals:
+        return AlertLevel.NONE, (_quiet(features, rows, policy),)
+    signals.sort(key=lambda signal: _WORST_FIRST.index(signal[0]))
+    return signals[0][0], tuple(reason for _, reason in signals)
+
+
+def alerts_of(report: WatchReport, known: Collection[str], *, policy: Policy) -> tuple[Alert, ...]:
+    """Turn the signals of a check into alerts that were not raised before.
+
+    Parameters
+    ----------
+    report : WatchReport
+        One answer of ``check``.
+    known : collection of str
+        Alert ids that the store holds, acknowledged or not.
+    policy : Policy
+        Named in the message as what was allowed.
+
+    Returns
+    -------
+    tuple of Alert
+        In the order of the windows; one per window and feature, and one per window for scores and for performance.
+    """
+    raised: list[Alert] = []
+    seen: dict[datetime, int] = {}
+    for window in report.windows:
+        # windows counted in rows can start at the same moment when a whole batch arrived at once
+        place = seen.get(window.start, 0)
+        seen[window.start] = place + 1
+        raised += _window_alerts(report, window, place, policy)
+    return tuple(alert for alert in raised if alert.alert_id not in known)
+
+
+def batch_alert(report: BatchReport, *, version: int | None = None) -> Alert | None:
+    """Raise that a batch was quarantined.
+
+    Parameters
+    ----------
+    report : BatchReport
+        What the door decided.
+    version : int, optional
+        The champion that will not see the batch.
+
+    Returns
+    -------
+    Alert or None
+        None for an accepted batch.
+    """
+    if report.status is BatchStatus.ACCEPTED:
+        return None
+    broken = [finding.message for finding in report.findings if finding.severity is Severity.ERROR]
+    more = f" (and {len(broken) - _FINDINGS_NAMED} more)" if len(broken) > _FINDINGS_NAMED else ""
+    return Alert(
+        alert_id=_identity(report.model, BATCH_QUARANTINED, report.batch_id),
+        model=report.model,
+        version=version,
+        code=BATCH_QUARANTINED,
+        level=AlertLevel.PAGE,
+        feature=None,
+        message=(
+            f"Batch {report.batch_id} ({report.source}, {report.rows:,} rows) was quarantined: "
+            f"{' '.join(broken[:_FINDINGS_NAMED])}{more} A batch without errors is allowed; nothing of this one is trained "
+            "on or scored. Mend it at its source and send it again."
+        ),
+        window_start=report.first_event_at,
+        window_end=report.last_event_at,
+        contribution=None,
+        raised_at=report.received_at,
+    )
+
+
+def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy: Policy) -> list[Alert]:
+    def alert(code: str, level: AlertLevel, message: str, feature: FeatureDrift | None = None) -> Alert:
+        name = None if feature is None else feature.feature
+        start = window.start.isoformat() if place == 0 else f"{window.start.isoformat()}#{place}"
+        return Alert(
+            alert_id=_identity(report.model, str(report.version), code, name or "", start),
+            model=report.model,
+            version=report.version,
+            code=code,
+            level=level,
+            feature=name,
+            message=message,
+            window_start=window.start,
+            window_end=window.end,
+            contribution=None if feature is None else feature.contribution,
+            raised_at=report.checked_at,
+        )
+
+    alerts = [
+        alert(DATA_DRIFT, f.alert, _drift_message(f, policy), f)
+        for f in window.features
+        if f.alert is not AlertLevel.NONE
+    ]
+    if window.prediction_drift.drifted:
+        alerts.append(alert(PREDICTION_DRIFT, AlertLevel.WATCH, _prediction_message(window.prediction_drift, policy)))
+    if window.performance.dropped:
+        alerts.append(alert(PERFORMANCE, AlertLevel.PAGE, _performance_message(window.performance)))
+    return alerts
+
+
+def _drift_message(feature: FeatureDrift, policy: Policy) -> str:
+    if feature.state is not DriftState.DRIFTED:
+        return f"{_sentence(feature.reason)} A count in every window is expected. Check the upstream extract."
+    share = f"{feature.shap_share:.0%}".replace("%", " %")
+    nulls, levels = policy.null_share_change_min * 100, policy.new_level_share_min * 100
+    allowed = (
+        f"The policy allows a move below {policy.drift_effect_min:.2f}, a null-share change below {nulls:.1f} points and "
+        f"new levels below {levels:.1f} %."
+    )
+    if feature.alert is AlertLevel.PAGE:
+        todo = (
+            "Check the upstream extract first; if the change is real, train on recent rows and challenge the champion."
+        )
+    else:
+        todo = "Log it and look again in 7 days; the model leans little on it."
+    return f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}). {allowed} {todo}"
+
+
+def _prediction_message(moved: PredictionDrift, policy: Policy) -> str:
+    return (
+        f"{_sentence(moved.reason)} The policy allows a move below {policy.drift_effect_min:.2f}. "
+        "Look at the features that drifted in this window, and at ground truth as it arrives."
+    )
+
+
+def _performance_message(performance: Performance) -> str:
+    return (
+        f"{_sentence(performance.reason)} Look at recent rows by hand and at the drifted features; then train on recent rows "
+        "and challenge the champion."
+    )
+
+
+def _sentence(clause: str) -> str:
+    return f"{clause}."
+
+
+def _quiet(features: Sequence[FeatureDrift], rows: int, policy: Policy) -> str:
+    if rows < policy.window_rows_min:
+        return f"{rows:,} rows in the window, {policy.window_rows_min:,} are needed to judge"
+    unclear = sum(feature.state is DriftState.UNCLEAR for feature in features)
+    rest = f"; {unclear} of {len(features)} features are unclear with {rows:,} rows" if unclear else ""
+    return f"no signal: no feature drifted{rest}"
+
+
+def _identity(*parts: str) -> str:
+    # the lengths keep ("a", "bc") and ("ab", "c") apart whatever a name contains
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,149 @@
+"""Which moves of the champion are legal.
+
+Pure rules over what the registry says now; the store applies a move only if nobody moved meanwhile.
+Neighbours: ``gate`` gives the verdict, ``store.models.apply`` does the move. It refuses to compare
+models and to change anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline_core.errors import InvalidDefinition, Refused
+from pipeline_core.records import Decision, Promotion, Verdict
+
+PROMOTE = "promote"
+ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """Who is champion now: the version (None: nobody) and how often the champion has moved."""
+
+    model: str
+    champion: int | None
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Who moves the champion, why and when."""
+
+    by: str
+    reason: str
+    at: datetime
+
+
+def promote(version: int, verdict: Verdict | None, *, seat: Seat, signed: Signature) -> Promotion:
+    """Make the move that makes a version champion.
+
+    Parameters
+    ----------
+    version : int
+        The version to promote.
+    verdict : Verdict or None
+        The latest verdict on it.
+    seat : Seat
+        Who is champion now.
+    signed : Signature
+        Who does it, why and when.
+
+    Returns
+    -------
+    Promotion
+
+    Raises
+    ------
+    Refused
+        The version is champion already, or there is no passing verdict against the present champion.
+    InvalidDefinition
+        Nobody signed, or no reason is given.
+    """
+    _check_signature(signed, PROMOTE)
+    if version == seat.champion:
+        raise Refused(f"Version {version} of model {seat.model!r} is the champion already; nothing was changed.")
+    if verdict is None or verdict.version != version:
+        raise Refused(
+            f"Version {version} of model {seat.model!r} was not challenged; only a version that passed the gate may be"
+            f" promoted. Challenge version {version} first."
+        )
+    if verdict.epoch != seat.epoch or verdict.champion != seat.champion:
+        raise Refused(
+            f"Version {version} of model {seat.model!r} was compared with {_named(verdict.champion)}; since then the"
+            f" champion has moved and is {_named(seat.champion)}. Challenge version {version} again."
+        )
+    if verdict.verdict is not Decision.PROMOTE:
+        raise Refused(
+            f"The gate says {verdict.verdict.value!r} on version {version} of model {seat.model!r}:"
+            f" {' '.join(verdict.reasons)} Train another version, or challenge again when more labels are in."
+        )
+    return _move(version, PROMOTE, verdict.verdict_id, seat=seat, signed=signed)
+
+
+def rollback(promotions: Sequence[Promotion], *, seat: Seat, signed: Signature) -> Promotion:
+    """Make the move that gives the seat back to the champion before this one.
+
+    Rolling back twice goes back two champions, it does not return to the one that was just removed.
+
+    Parameters
+    ----------
+    promotions : sequence of Promotion
+        All moves so far, in any order.
+    seat : Seat
+        Who is champion now.
+    signed : Signature
+        Who does it, why and when.
+
+    Returns
+    -------
+    Promotion
+
+    Raises
+    ------
+    Refused
+        There was no champion before the present one.
+    InvalidDefinition
+        Nobody signed, or no reason is given.
+    """
+    _check_signature(signed, ROLLBACK)
+    line: list[tuple[int, str | None]] = []
+    for move in sorted(promotions, key=lambda p: p.epoch):
+        if move.action == ROLLBACK and len(line) > 1:
+            line.pop()
+        else:
+            line.append((move.version, move.verdict_id))
+    if len(line) < 2:
+        raise Refused(
+            f"Model {seat.model!r} has no champion before {_named(seat.champion)}; there is nothing to go back to."
+            " Train and promote another version instead."
+        )
+    version, verdict_id = line[-2]
+    return _move(version, ROLLBACK, verdict_id, seat=seat, signed=signed)
+
+
+def _move(version: int, action: str, verdict_id: str | None, *, seat: Seat, signed: Signature) -> Promotion:
+    return Promotion(
+        model=seat.model,
+        epoch=seat.epoch + 1,
+        version=version,
+        previous=seat.champion,
+        action=action,
+        by=signed.by.strip(),
+        reason=signed.reason.strip(),
+        verdict_id=verdict_id,
+        at=signed.at,
+    )
+
+
+def _check_signature(signed: Signature, action: str) -> None:
+    for what, value in (("name", signed.by), ("reason", signed.reason)):
+        if not value.strip():
+            raise InvalidDefinition(
+                f"A {action} needs a {what}; it was empty. Say who does it and why: it stays in the registry."
+            )
+
+
+def _named(version: int | None) -> str:
+    return "no champion" if version is None else f"version {version}"

@@ -1,0 +1,13 @@
+"""What a model expects at the door: proposed from a first file, corrected by a person, then learned.
+
+``suggest`` guesses everything for the screen; ``propose`` takes what a person named and says what the
+rest is; ``learn`` adds the baseline, from rows that have the proposed types.
+"""
+
+from __future__ import annotations
+
+from pipeline_core.stages.schema.learning import learn
+from pipeline_core.stages.schema.proposal import DefineRequest, propose
+from pipeline_core.stages.schema.suggestion import ColumnGuess, Suggestion, suggest
+
+__all__ = ["ColumnGuess", "DefineRequest", "Suggestion", "learn", "propose", "suggest"]

@@ -1,0 +1,130 @@
+"""One thread, one job at a time, each job a row that tells how it went."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from pipeline_core.errors import ComputeFailed, NotFound
+from pipeline_core.records import Job, JobStatus
+from pipeline_core.service import host, verbs
+from pipeline_core.service.host import Host
+from pipeline_core.service.verbs import Answer, Call, Verb
+from pipeline_core.store.home import Store
+from tests.core.service.conftest import DEFINE, Files
+
+
+def ended(held: Host, job: Job, *, within_s: float = 30) -> Job:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        now = held.store.jobs.get(job.job_id)
+        if now.status in {JobStatus.DONE, JobStatus.FAILED}:
+            return now
+        time.sleep(0.02)
+    raise AssertionError(f"job still {now.status} after {within_s} s")
+
+
+def invent(monkeypatch: pytest.MonkeyPatch, run: object) -> None:
+    invented = Verb(summary="invented", run=run, model="no", file="optional")  # type: ignore[arg-type]
+    monkeypatch.setattr(verbs, "VERBS", {**verbs.VERBS, "invented": invented})
+
+
+def test_a_job_runs_with_its_file_and_leaves_nothing_behind(held: Host, files: Files) -> None:
+    job = held.worker.submit("define", "loans", DEFINE, file=files.first)
+    assert job.status is JobStatus.QUEUED
+    files.first.unlink()
+    done = ended(held, job)
+    assert (done.status, done.progress, done.error) == (JobStatus.DONE, 1.0, None)
+    assert done.result is not None
+    assert done.result["answer"] == 0
+    assert held.store.models.names() == ("loans",)
+    assert not list((held.store.home / "work").iterdir())
+
+
+def test_a_known_error_becomes_the_jobs_sentence(held: Host) -> None:
+    job = ended(held, held.worker.submit("train", "nobody"))
+    assert job.status is JobStatus.FAILED
+    assert job.error is not None
+    assert job.error.startswith("Not found. ")
+
+
+def test_arguments_are_refused_before_a_job_is_made(held: Host) -> None:
+    with pytest.raises(NotFound, match="estimator"):
+        held.worker.submit("train", "loans", {"estimatr": "x"})
+    assert held.store.jobs.list() == ()
+
+
+def test_a_bug_fails_its_job_and_the_next_one_runs(
+    held: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def bug(_store: Store, _call: Call) -> object:
+        raise ZeroDivisionError("by nothing")
+
+    invent(monkeypatch, bug)
+    job = ended(held, held.worker.submit("invented", None))
+    assert job.error == "An unexpected error: ZeroDivisionError: by nothing. The log of the app has the details."
+    assert "met a bug" in caplog.text
+    assert ended(held, held.worker.submit("status", None)).status is JobStatus.DONE
+
+
+def test_run_waits_for_the_answer_or_raises_the_error(held: Host) -> None:
+    assert held.worker.run("status", None).content["models"] == []
+    with pytest.raises(NotFound):
+        held.worker.run("train", "nobody")
+
+
+def test_progress_is_told_at_most_four_times_a_second(held: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[float] = []
+    update = held.store.jobs.update
+
+    def counting(job_id: str, **changes: object) -> Job:
+        if "progress" in changes and "status" not in changes:
+            told.append(changes["progress"])  # type: ignore[arg-type]
+        return update(job_id, **changes)  # type: ignore[arg-type]
+
+    def chatty(_store: Store, call: Call) -> object:
+        start = time.monotonic()
+        while (passed := time.monotonic() - start) < 0.6:
+            call.progress(passed, "talking")
+        return {}
+
+    invent(monkeypatch, chatty)
+    monkeypatch.setattr(held.store.jobs, "update", counting)
+    ended(held, held.worker.submit("invented", None))
+    assert 2 <= len(told) <= 4
+
+
+def test_what_a_former_process_left_queued_runs_with_its_file(held: Host, files: Files) -> None:
+    held.worker.stop()
+    job = held.worker.submit("define", "loans", DEFINE, file=files.first)
+    assert held.store.jobs.get(job.job_id).status is JobStatus.QUEUED
+    host.stop()
+    again = host.host()
+    assert ended(again, job).status is JobStatus.DONE
+    assert again.store.models.names() == ("loans",)
+
+
+def test_stop_ends_those_who_wait(held: Host) -> None:
+    held.worker.stop()
+    assert not held.worker.running
+    future: Future[Answer] = Future()
+    held.worker._waiting["x"] = future
+    held.worker.stop()
+    with pytest.raises(ComputeFailed, match="stopped"):
+        future.result(timeout=1)
+
+
+def test_start_twice_is_one_thread(held: Host) -> None:
+    thread = held.worker._thread
+    held.worker.start()
+    assert held.worker._thread is thread
+
+
+def test_the_same_file_name_twice_is_two_jobs(held: Host, files: Files, tmp_path: Path) -> None:
+    first = held.worker.submit("define", "one", DEFINE, file=files.first)
+    second = held.worker.submit("define", "two", DEFINE, file=files.first)
+    assert {ended(held, first).status, ended(held, second).status} == {JobStatus.DONE}
+    assert files.first.exists()

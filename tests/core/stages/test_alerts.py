@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pipeline_core.policy import Policy
+from pipeline_core.records import (
+    AlertLevel,
+    BatchReport,
+    BatchStatus,
+    DriftState,
+    FeatureDrift,
+    Finding,
+    Performance,
+    PredictionDrift,
+    Severity,
+    WatchReport,
+    WindowReport,
+)
+from pipeline_core.stages.alerts import CODES, alerts_of, batch_alert, window_level
+
+POLICY = Policy()
+START = datetime(2025, 3, 3, tzinfo=UTC)
+NO_DRIFT = PredictionDrift(
+    rows=900,
+    statistic=0.01,
+    p_value=0.9,
+    effect=0.01,
+    drifted=False,
+    baseline_mean=0.3,
+    current_mean=0.3,
+    reason="quiet",
+)
+MOVED = replace(NO_DRIFT, effect=0.2, drifted=True, reason="predictions: moved by D = 0.20 (p < 0.001)")
+FINE = Performance(labelled_rows=0, scored_rows=900, metrics={}, reference=0.8, dropped=False, reason="no labels")
+DROPPED = replace(FINE, dropped=True, reason="auc 0.70 is worse than 0.80 in validation")
+
+
+def feature(name: str, level: AlertLevel, **given: Any) -> FeatureDrift:
+    state = DriftState.STABLE if level is AlertLevel.NONE else DriftState.DRIFTED
+    fields = {
+        "feature": name,
+        "test": "ks",
+        "statistic": 0.14,
+        "p_value": 0.0,
+        "p_adjusted": 0.0,
+        "effect": 0.14,
+        "drifted": level is not AlertLevel.NONE,
+        "state": state,
+        "shap_share": 0.4,
+        "shap_rank": 1,
+        "nulls": None,
+        "contribution": 0.056,
+        "alert": level,
+        "reason": f"{name}: distribution moved by D = 0.14 (p < 0.001)",
+    }
+    return FeatureDrift(**(fields | given))
+
+
+def window(*features: FeatureDrift, start: datetime = START, **given: Any) -> WindowReport:
+    fields = {
+        "start": start,
+        "end": start + timedelta(days=7),
+        "rows": 900,
+        "alert": AlertLevel.NONE,
+        "reasons": (),
+        "weighted_drift": 0.1,
+        "features": features,
+        "prediction_drift": NO_DRIFT,
+        "performance": FINE,
+    }
+    return WindowReport(**(fields | given))
+
+
+def report(*windows: WindowReport) -> WatchReport:
+    return WatchReport(
+        model="lending",
+        version=1,
+        window="7d",
+        baseline_rows=9000,
+        checked_at=START + timedelta(days=60),
+        windows=windows,
+    )
+
+
+def level(*features: FeatureDrift, **given: Any) -> tuple[AlertLevel, tuple[str, ...]]:
+    arguments = {"rows": 900, "prediction_drift": NO_DRIFT, "performance": FINE, "policy": POLICY} | given
+    return window_level(features, **arguments)
+
+
+PAGE, WATCH, QUIET = (
+    feature("income", AlertLevel.PAGE),
+    feature("age", AlertLevel.WATCH),
+    feature("term", AlertLevel.NONE),
+)
+
+
+def test_the_worst_signal_gives_the_level_and_comes_first() -> None:
+    assert level(WATCH, QUIET) == (AlertLevel.WATCH, (WATCH.reason,))
+    worst = level(WATCH, QUIET, PAGE, prediction_drift=MOVED, performance=DROPPED)
+    assert worst == (AlertLevel.PAGE, (DROPPED.reason, PAGE.reason, WATCH.reason, MOVED.reason))
+    assert level(QUIET, prediction_drift=MOVED) == (AlertLevel.WATCH, (MOVED.reason,))
+    assert level(QUIET, performance=DROPPED)[0] is AlertLevel.PAGE
+
+
+def test_the_larger_contribution_is_named_first() -> None:
+    small, large = (feature(name, AlertLevel.PAGE, contribution=c) for name, c in (("a", 0.02), ("b", 0.2)))
+    assert level(small, large)[1] == (large.reason, small.reason)
+
+
+def test_quiet_windows_say_why_they_are_quiet() -> None:
+    assert level(QUIET) == (AlertLevel.NONE, ("no signal: no feature drifted",))
+    unclear = replace(QUIET, state=DriftState.UNCLEAR)
+    assert level(QUIET, unclear)[1] == ("no signal: no feature drifted; 1 of 2 features are unclear with 900 rows",)
+    assert level(unclear, rows=40)[1] == ("40 rows in the window, 200 are needed to judge",)
+
+
+def test_one_alert_per_window_and_thing() -> None:
+    later = START + timedelta(days=7)
+    found = alerts_of(
+        report(window(PAGE, WATCH, QUIET, prediction_drift=MOVED), window(PAGE, start=later, performance=DROPPED)),
+        (),
+        policy=POLICY,
+    )
+    assert [(a.code, a.feature, a.level, a.window_start) for a in found] == [
+        ("data_drift", "income", AlertLevel.PAGE, START),
+        ("data_drift", "age", AlertLevel.WATCH, START),
+        ("prediction_drift", None, AlertLevel.WATCH, START),
+        ("data_drift", "income", AlertLevel.PAGE, later),
+        ("performance", None, AlertLevel.PAGE, later),
+    ]
+    assert len({a.alert_id for a in found}) == 5
+    assert {a.code for a in found} <= set(CODES)
+    assert {a.raised_at for a in found} == {START + timedelta(days=60)}
+    assert [a.contribution for a in found] == [0.056, 0.056, None, 0.056, None]
+
+
+def test_checking_again_raises_nothing_new_even_when_the_window_grew() -> None:
+    first = alerts_of(report(window(PAGE)), (), policy=POLICY)
+    grown = window(replace(PAGE, effect=0.2, contribution=0.08), end=START + timedelta(days=5), rows=700)
+    known = {alert.alert_id for alert in first}
+    assert alerts_of(report(grown), known, policy=POLICY) == ()
+    assert len(alerts_of(report(grown, window(PAGE, start=START + timedelta(days=7))), known, policy=POLICY)) == 1
+
+
+def test_windows_that_start_together_and_names_that_run_together_stay_apart() -> None:
+    twins = alerts_of(report(window(PAGE), window(PAGE)), (), policy=POLICY)
+    assert len({alert.alert_id for alert in twins}) == 2
+    other = replace(report(window(PAGE)), version=2)
+    assert alerts_of(other, {a.alert_id for a in twins}, policy=POLICY)[0].version == 2
+
+
+def test_a_message_says_what_happened_what_was_allowed_and_what_to_do() -> None:
+    paged, watched = alerts_of(report(window(PAGE, WATCH)), (), policy=POLICY)
+    assert paged.message == (
+        "income: distribution moved by D = 0.14 (p < 0.001). It carries 40 % of the model (rank 1). The policy allows a move "
+        "below 0.10, a null-share change below 2.0 points and new levels below 0.5 %. Check the upstream extract first; if "
+        "the change is real, train on recent rows and challenge the champion."
+    )
+    assert watched.message.endswith("Log it and look again in 7 days; the model leans little on it.")
+    lost = feature("term", AlertLevel.WATCH, state=DriftState.UNCLEAR, drifted=False, reason="term: it was not counted")
+    assert alerts_of(report(window(lost)), (), policy=POLICY)[0].message == (
+        "term: it was not counted. A count in every window is expected. Check the upstream extract."
+    )
+    scores, drop = alerts_of(report(window(prediction_drift=MOVED, performance=DROPPED)), (), policy=POLICY)
+    assert "The policy allows a move below 0.10." in scores.message
+    assert drop.message.startswith("auc 0.70 is worse than 0.80 in validation. Look at recent rows by hand")
+
+
+@pytest.mark.parametrize(("count", "more"), [(1, False), (5, True)])
+def test_a_quarantined_batch_pages_with_its_errors(count: int, more: bool) -> None:
+    findings = tuple(
+        Finding(code="all_null", column=f"x{i}", severity=Severity.ERROR, message=f"Column x{i} is all null.")
+        for i in range(count)
+    )
+    note = Finding(code="column_extra", column="z", severity=Severity.INFO, message="Column z is extra.")
+    batch = BatchReport(
+        model="lending",
+        batch_id="b-0007",
+        status=BatchStatus.QUARANTINED,
+        rows=1200,
+        sha256="0" * 64,
+        source="week.csv",
+        received_at=START,
+        findings=(note, *findings),
+    )
+    alert = batch_alert(batch, version=3)
+    assert alert is not None
+    assert (alert.code, alert.level, alert.version, alert.raised_at) == (
+        "batch_quarantined",
+        AlertLevel.PAGE,
+        3,
+        START,
+    )
+    assert alert.message.startswith("Batch b-0007 (week.csv, 1,200 rows) was quarantined: Column x0 is all null.")
+    assert "Column z" not in alert.message
+    assert ("(and 2 more)" in alert.message) is more
+    assert alert == batch_alert(batch, version=3)
+    assert batch_alert(replace(batch, status=BatchStatus.ACCEPTED)) is None

@@ -1,0 +1,88 @@
+"""SHAP shares sum to one, point at what was planted, and belong to source columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from pipeline_core.records import Task
+from pipeline_core.stages import attribution, preprocessing, serving, training
+from tests.core import modelling
+
+
+def explained(task: Task, estimator: str, rows: int = 100):
+    schema, table = modelling.schema(task), modelling.rows(400, task, noise=0.3)
+    features = serving.frame(table, schema)
+    target = training.encode(table["label"].to_pylist(), schema)
+    pipeline = training.fit(
+        preprocessing.build(schema, estimator), features, target, task=task, estimator=estimator, seed=7
+    )
+    sources = preprocessing.source_features(pipeline)
+    return attribution.shares(pipeline, features, sources, rows=rows, seed=7), pipeline, features, sources
+
+
+@pytest.mark.parametrize("task", modelling.TASKS)
+@pytest.mark.parametrize("estimator", training.ESTIMATORS)
+def test_shares_sum_to_one_and_find_what_was_planted(estimator: str, task: Task) -> None:
+    shares, *_ = explained(task, estimator)
+    assert list(shares) == ["c001", "c002", "c003", "c004", "c005"]
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-12)
+    assert min(shares.values()) >= 0
+    ranked = sorted(shares, key=lambda name: -shares[name])
+    assert ranked[:2] == ["c001", "c003"]
+    assert shares["c001"] > 0.5
+
+
+def test_the_same_seed_draws_the_same_rows() -> None:
+    shares, pipeline, features, sources = explained(Task.BINARY, "hist_gradient_boosting")
+    assert attribution.shares(pipeline, features, sources, rows=100, seed=7) == shares
+    assert attribution.shares(pipeline, features, sources, rows=100, seed=8) != shares
+
+
+def test_linear_shares_equal_the_formula() -> None:
+    shares, pipeline, features, sources = explained(Task.REGRESSION, "logistic_regression", rows=10_000)
+    transformed = pipeline[:-1].transform(features)
+    parts = pipeline[-1].coef_ * (transformed - transformed.mean(axis=0))
+    strength = {
+        name: np.abs(parts[:, [i for i, s in enumerate(sources) if s == name]].sum(axis=1)).mean() for name in shares
+    }
+    total = sum(strength.values())
+    assert shares == pytest.approx({name: s / total for name, s in strength.items()}, abs=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "lightgbm", "random_forest"])
+def test_tree_values_add_up_to_the_prediction(estimator: str) -> None:
+    _, pipeline, features, _ = explained(Task.REGRESSION, estimator)
+    import shap
+
+    transformed = pipeline[:-1].transform(features)[:50]
+    explainer = shap.TreeExplainer(pipeline[-1])
+    values = explainer.shap_values(transformed)
+    summed = values.sum(axis=1) + np.ravel(explainer.expected_value)[0]
+    assert summed == pytest.approx(pipeline.predict(features.iloc[:50]), abs=1e-6)
+
+
+def test_forests_explain_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = attribution._sample
+    monkeypatch.setattr(attribution, "FOREST_ROWS_MAX", 30)
+    monkeypatch.setattr(
+        attribution, "_sample", lambda features, rows, seed: asked.append(rows) or real(features, rows, seed)
+    )
+    explained(Task.BINARY, "random_forest")
+    explained(Task.BINARY, "lightgbm")
+    assert asked == [30, 100]
+
+
+def test_a_model_that_uses_nothing_has_equal_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
+    pipeline[-1].coef_ = np.zeros_like(pipeline[-1].coef_)
+    assert set(attribution.shares(pipeline, features, sources, rows=50, seed=7).values()) == {0.2}
+
+
+def test_an_estimator_without_an_explainer_is_an_error() -> None:
+    _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
+    pipeline.steps[-1] = ("model", DummyClassifier().fit(np.zeros((2, 1)), [0, 1]))
+    with pytest.raises(Exception, match="not yet supported"):
+        attribution.shares(pipeline, features, sources, rows=50, seed=7)

@@ -1,0 +1,390 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.stats import chi2_contingency, false_discovery_control, ks_2samp
+
+from pipeline_core.policy import Policy
+from pipeline_core.records import (
+    COUNTS,
+    AlertLevel,
+    Column,
+    ColumnType,
+    DriftState,
+    FeatureDrift,
+    Grid,
+    Role,
+    Schema,
+    Task,
+    TimeUnit,
+)
+from pipeline_core.stages.drift import DataDrift, count_columns, prediction_drift, window_drift
+
+POLICY = Policy()
+DAYS = (datetime(2025, 1, 1), datetime(2025, 1, 2))  # ruff: ignore[call-datetime-without-tzinfo] - counts hold naive UTC
+
+
+def counts(columns: Mapping[str, list[Any] | np.ndarray]) -> pa.Table:
+    """Count raw values as an engine would, spread over two days."""
+    parts = [
+        pa.table(
+            {
+                "column_id": pa.array([name], pa.string()).take(pa.array([0])),
+                "bucket": pa.array([day], pa.timestamp("us")),
+                "cell": pa.array([None if isinstance(value, str) else value], pa.float64()),
+                "level": pa.array([value if isinstance(value, str) else None], pa.string()),
+                "n": pa.array([n], pa.int64()),
+            },
+            schema=COUNTS,
+        )
+        for name, values in columns.items()
+        for day, half in zip(DAYS, (values[::2], values[1::2]), strict=True)
+        for value, n in tally(half)
+    ]
+    return pa.concat_tables(parts) if parts else COUNTS.empty_table()
+
+
+def tally(values: list[Any] | np.ndarray) -> list[tuple[Any, int]]:
+    seen: dict[Any, int] = {}
+    for value in values:
+        key = None if value is None or (isinstance(value, float) and np.isnan(value)) else value
+        seen[key] = seen.get(key, 0) + 1
+    return list(seen.items())
+
+
+def schema_of(**kinds: str) -> Schema:
+    columns = tuple(
+        Column(
+            column_id=f"c{place:03}",
+            name=name,
+            type=ColumnType.CATEGORY if kind == "level" else ColumnType.NUMBER,
+            role=Role.FEATURE,
+        )
+        for place, (name, kind) in enumerate(kinds.items(), 1)
+    )
+    return Schema(
+        model="m",
+        schema_version=1,
+        task=Task.BINARY,
+        columns=columns,
+        baselines=(),
+        grids=tuple(Grid(column_id=c.column_id, kind=kinds[c.name]) for c in columns),
+        time_unit=TimeUnit.CLOCK,
+        defined_at=datetime(2025, 1, 1, tzinfo=UTC),
+    )
+
+
+def named(drift: DataDrift) -> dict[str, FeatureDrift]:
+    return {feature.feature: feature for feature in drift.features}
+
+
+def mixed(rows: int, seed: int, *, shift: float = 0.0, nulls: float = 0.1) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    income = np.round(random.normal(50 + 10 * shift, 10, rows), 1)
+    income[random.random(rows) < nulls] = np.nan
+    return {
+        "c001": income,
+        "c002": random.choice(["a", "b", "c"], rows, p=[0.5, 0.3, 0.2]).tolist(),
+        "c003": random.integers(0, 5, rows).astype(float),
+    }
+
+
+SCHEMA = schema_of(income="value", grade="level", children="value")
+SHARES = {"income": 0.3, "grade": 0.6, "children": 0.1}
+
+
+def check(base: dict[str, Any], now: dict[str, Any], **given: Any) -> DataDrift:
+    arguments = {"schema": SCHEMA, "shares": SHARES, "policy": POLICY} | given
+    return window_drift(counts(base), counts(now), **arguments)
+
+
+def test_counts_add_up_over_buckets_and_keep_nulls_apart() -> None:
+    raw = mixed(400, 1)
+    counted = count_columns(counts(raw))
+    assert list(counted) == ["c001", "c002", "c003"]
+    assert all(column.rows == 400 for column in counted.values())
+    assert counted["c001"].nulls == int(np.isnan(raw["c001"]).sum())
+    assert counted["c002"].keys.tolist() == ["a", "b", "c"]
+    assert counted["c002"].n.tolist() == [raw["c002"].count(level) for level in "abc"]
+    assert (np.diff(counted["c001"].keys) > 0).all()
+    assert count_columns(COUNTS.empty_table()) == {}
+
+
+def test_figures_are_scipys_and_adjusted_together() -> None:
+    base, now = mixed(3000, 1), mixed(800, 2, shift=0.2)
+    found = named(check(base, now))
+    one, two = base["c001"][~np.isnan(base["c001"])], now["c001"][~np.isnan(now["c001"])]
+    ks = ks_2samp(one, two, method="asymp")
+    income = found["income"]
+    assert income.test == "ks"
+    assert (income.statistic, income.effect, income.p_value) == pytest.approx(
+        (ks.statistic, ks.statistic, ks.pvalue), abs=1e-9
+    )
+    for name, column, keys in (("grade", "c002", ["a", "b", "c"]), ("children", "c003", [0.0, 1.0, 2.0, 3.0, 4.0])):
+        table = [[list(side[column]).count(key) for key in keys] for side in (base, now)]
+        theirs = chi2_contingency(table, correction=False)
+        assert found[name].test == "chi2"
+        assert (found[name].statistic, found[name].p_value) == pytest.approx(
+            (theirs.statistic, theirs.pvalue), abs=1e-9
+        )
+    order = ("income", "grade", "children")
+    given, adjusted = [], []
+    for name in order:
+        nulls = found[name].nulls
+        assert nulls is not None
+        given += [found[name].p_value, nulls.p_value]
+        adjusted += [found[name].p_adjusted, nulls.p_adjusted]
+    assert adjusted == pytest.approx(false_discovery_control(given), abs=1e-12)
+
+
+def test_features_come_by_importance_and_contributions_sum() -> None:
+    drift = check(mixed(3000, 1), mixed(800, 2, shift=0.2))
+    assert [(f.feature, f.shap_rank, f.shap_share) for f in drift.features] == [
+        ("grade", 1, 0.6),
+        ("income", 2, 0.3),
+        ("children", 3, 0.1),
+    ]
+    for feature in drift.features:
+        assert feature.nulls is not None
+        assert feature.effect is not None
+        change = abs(feature.nulls.current - feature.nulls.baseline)
+        assert feature.contribution == pytest.approx(feature.shap_share * max(feature.effect, change), abs=1e-12)
+    assert drift.weighted_drift == pytest.approx(sum(f.contribution for f in drift.features), abs=1e-12)
+
+
+def test_the_same_rows_are_stable() -> None:
+    drift = check(mixed(5000, 1), mixed(5000, 2))
+    assert [f.state for f in drift.features] == [DriftState.STABLE] * 3
+    assert [f.alert for f in drift.features] == [AlertLevel.NONE] * 3
+    assert "stable, D = " in named(drift)["income"].reason
+
+
+def test_an_important_shift_pages_and_an_unimportant_one_is_watched() -> None:
+    base, now = mixed(5000, 1), mixed(1000, 2, shift=0.5)
+    watched = named(check(base, now))["income"]
+    assert (watched.state, watched.drifted, watched.alert) == (DriftState.DRIFTED, True, AlertLevel.WATCH)
+    paged = named(check(base, now, shares={"income": 0.9, "grade": 0.1}))["income"]
+    assert (paged.alert, paged.shap_rank) == (AlertLevel.PAGE, 1)
+    assert paged.reason.startswith("income: distribution moved by D = 0.")
+    assert paged.reason.endswith("(p < 0.001)")
+
+
+def test_a_feature_that_the_model_never_uses_does_not_page_but_unknown_shares_do() -> None:
+    base, now = {"c001": mixed(5000, 1)["c001"]}, {"c001": mixed(1000, 2, shift=0.5)["c001"]}
+    one = schema_of(income="value")
+    assert check(base, now, schema=one, shares={"income": 0.0, "gone": 1.0}).features[0].alert is AlertLevel.WATCH
+    assert check(base, now, schema=one, shares={}).features[0].alert is AlertLevel.PAGE
+
+
+def test_the_silent_null_change_is_said_with_both_figures() -> None:
+    base, now = mixed(5000, 1, nulls=0.12), mixed(1000, 2, nulls=0.0)
+    zeroed = np.random.default_rng(3).random(1000) < 0.12
+    now["c001"][zeroed] = 0.0  # upstream writes 0 where it wrote nothing
+    income = named(check(base, now))["income"]
+    assert income.nulls is not None
+    assert income.nulls.current == pytest.approx(0.0, abs=1e-15)
+    assert income.nulls.p_adjusted < 1e-20
+    assert income.drifted
+    share = f"{income.nulls.baseline * 100:.1f} %"
+    assert income.reason == (
+        f"income: null share 0.0 %, was {share}; distribution moved by D = {income.effect:.2f} (p < 0.001)"
+    )
+
+
+def test_a_null_change_below_its_floor_is_no_drift() -> None:
+    base = {"c001": mixed(50_000, 1, nulls=0.100)["c001"]}
+    now = {"c001": mixed(50_000, 2, nulls=0.113)["c001"]}
+    feature = check(base, now, schema=schema_of(income="value")).features[0]
+    assert feature.nulls is not None
+    assert feature.nulls.p_adjusted < 0.001
+    assert not feature.drifted
+
+
+def test_a_window_that_is_too_small_raises_nothing() -> None:
+    drift = check(mixed(5000, 1), mixed(150, 2, shift=3.0))
+    assert {f.state for f in drift.features} == {DriftState.UNCLEAR}
+    assert not any(f.drifted for f in drift.features)
+    assert {f.alert for f in drift.features} == {AlertLevel.NONE}
+    assert drift.weighted_drift is None
+    income = named(drift)["income"]
+    assert income.reason == "income: 150 rows in the window, 200 are needed to judge"
+    assert income.p_value is not None
+    assert income.p_value < 1e-9
+
+
+def test_small_but_allowed_windows_are_unclear_rather_than_stable() -> None:
+    income = named(check(mixed(5000, 1), mixed(250, 2)))["income"]
+    assert income.state is DriftState.UNCLEAR
+    assert "unclear, D = " in income.reason
+    assert income.smallest_detectable is not None
+    assert income.smallest_detectable > POLICY.drift_effect_min
+
+
+def test_one_bad_column_costs_the_others_nothing() -> None:
+    base, now = mixed(5000, 1), mixed(1000, 2, shift=0.5)
+    healthy = named(check(base, now))["income"]
+    for broken in ({k: v for k, v in now.items() if k != "c002"}, now | {"c002": [None] * 1000}):
+        found = named(check(base, broken))
+        assert found["income"].effect == healthy.effect
+        assert found["income"].drifted
+        assert found["grade"].alert is not AlertLevel.NONE
+    lost = named(check(base, {k: v for k, v in now.items() if k != "c002"}))["grade"]
+    assert (lost.drifted, lost.state, lost.nulls) == (False, DriftState.UNCLEAR, None)
+    assert lost.reason == (
+        "grade: it was not counted in this window, so drift cannot be judged; check that the column still arrives"
+    )
+
+
+def test_all_null_numbers_are_told_by_their_null_share() -> None:
+    base, now = mixed(5000, 1), mixed(1000, 2) | {"c001": np.full(1000, np.nan)}
+    income = named(check(base, now))["income"]
+    assert (income.statistic, income.effect, income.drifted) == (None, None, True)
+    assert income.reason.startswith("income: null share 100.0 %, was ")
+    assert income.contribution > 0.26
+    never = named(check(base | {"c001": np.full(5000, np.nan)}, now))["income"]
+    assert (never.drifted, never.alert) == (False, AlertLevel.NONE)
+    assert "all values in the baseline are null" in never.reason
+    unknown = named(check({k: v for k, v in base.items() if k != "c001"}, now))["income"]
+    assert (unknown.alert, unknown.nulls) == (AlertLevel.NONE, None)
+    assert "not counted in the baseline" in unknown.reason
+
+
+def test_an_empty_window_has_every_feature_and_no_signal() -> None:
+    drift = window_drift(counts(mixed(500, 1)), COUNTS.empty_table(), schema=SCHEMA, shares=SHARES, policy=POLICY)
+    assert len(drift.features) == 3
+    assert {f.alert for f in drift.features} == {AlertLevel.NONE}
+    assert drift.weighted_drift is None
+
+
+def test_a_new_level_is_named_with_its_share() -> None:
+    base, now = mixed(5000, 1), mixed(1000, 2)
+    now["c002"][:20] = ["d"] * 20
+    grade = named(check(base, now))["grade"]
+    assert grade.new_levels == {"d": 0.02}
+    assert (grade.drifted, grade.alert) == (True, AlertLevel.PAGE)
+    assert grade.reason == "grade: new levels 'd' 2.0 %"
+    now["c002"][:20] = ["d"] + ["a"] * 19  # one stray row is listed, and is no evidence
+    stray = named(check(base, now))["grade"]
+    assert (stray.new_levels, stray.drifted) == ({"d": 0.001}, False)
+    now["c002"][:400] = [f"{'long' * 20}{i % 5}" for i in range(400)]
+    many = named(check(base, now))["grade"]
+    assert " and 2 more; level shares moved by JS = 0." in many.reason
+    assert max(map(len, many.reason.split())) < 60
+
+
+def test_an_exact_distance_replaces_the_bound_of_the_cells() -> None:
+    base = {"c001": np.repeat(np.arange(30.0), 100)}
+    now = {"c001": np.repeat(np.arange(30.0), 20)}
+    one = schema_of(amount="cells")
+    bound = check(base, now, schema=one, shares={"amount": 1.0}).features[0]
+    assert (bound.test, bound.effect, bound.p_value) == ("ks", pytest.approx(0.0), pytest.approx(1.0))
+    exact = check(base, now, schema=one, shares={"amount": 1.0}, exact_ks={"c001": 0.15}).features[0]
+    assert (exact.statistic, exact.drifted) == (0.15, True)
+    few_cells = {"c001": np.repeat(np.arange(3.0), 500)}
+    assert check(few_cells, few_cells, schema=one).features[0].test == "ks"  # a cell is no value to be listed by
+
+
+def test_a_prepared_baseline_gives_the_same_report() -> None:
+    base, now = counts(mixed(2000, 1)), counts(mixed(500, 2, shift=0.3))
+    plain = window_drift(base, now, schema=SCHEMA, shares=SHARES, policy=POLICY)
+    prepared = window_drift(count_columns(base), count_columns(now), schema=SCHEMA, shares=SHARES, policy=POLICY)
+    assert plain == prepared
+
+
+def test_stable_history_raises_almost_nothing() -> None:
+    """60 windows of 500 rows, 16 numbers and 4 categories, nothing changes: naive testing fires in most of them."""
+    random = np.random.default_rng(20)
+    shapes = np.cumsum(random.dirichlet(np.ones(6) * 3, size=4), axis=1)
+    names = {f"f{i:02}": "value" if i < 16 else "level" for i in range(20)}
+    schema = schema_of(**names)
+    shares = dict.fromkeys(names, 0.05)
+
+    def draw(rows: int) -> pa.Table:
+        common = random.normal(size=rows)
+        values = np.round(0.55 * common[:, None] + 0.84 * random.normal(size=(rows, 16)), 2)
+        levels = (random.random((rows, 4))[:, :, None] > shapes[None]).sum(axis=2)
+        parts = []
+        for place in range(20):
+            number = place < 16
+            keys, n = np.unique(values[:, place] if number else levels[:, place - 16], return_counts=True)
+            size = len(keys)
+            parts.append(
+                pa.table(
+                    {
+                        "column_id": pa.array([f"c{place + 1:03}"] * size),
+                        "bucket": pa.nulls(size, pa.timestamp("us")),
+                        "cell": pa.array(keys) if number else pa.nulls(size, pa.float64()),
+                        "level": pa.nulls(size, pa.string()) if number else pa.array([f"l{k}" for k in keys]),
+                        "n": pa.array(n),
+                    },
+                    schema=COUNTS,
+                )
+            )
+        return pa.concat_tables(parts)
+
+    baseline = count_columns(draw(20_000))
+    naive = alerted = 0
+    for _ in range(60):
+        found = window_drift(baseline, draw(500), schema=schema, shares=shares, policy=POLICY).features
+        naive += any(f.p_value is not None and f.p_value <= 0.05 for f in found)
+        alerted += any(f.alert is not AlertLevel.NONE for f in found)
+    assert naive >= 25
+    assert alerted <= 2
+
+
+def test_a_third_of_a_deviation_is_found_in_a_thousand_rows() -> None:
+    random = np.random.default_rng(4)
+    one = schema_of(x="value")
+    baseline = count_columns(counts({"c001": np.round(random.normal(size=20_000), 2)}))
+    found = 0
+    for _ in range(20):
+        now = counts({"c001": np.round(random.normal(0.3, 1, 1000), 2)})
+        found += window_drift(baseline, now, schema=one, shares={}, policy=POLICY).features[0].drifted
+    assert found >= 19
+
+
+def test_scores_that_moved_are_prediction_drift() -> None:
+    random = np.random.default_rng(1)
+    base, now = np.round(random.beta(2, 6, 4000), 3), np.round(random.beta(3, 6, 900), 3)
+    found = prediction_drift(counts({"score": base}), counts({"score": now}), policy=POLICY)
+    theirs = ks_2samp(base, now, method="asymp")
+    assert (found.statistic, found.p_value) == pytest.approx((theirs.statistic, theirs.pvalue), abs=1e-9)
+    assert (found.baseline_mean, found.current_mean) == pytest.approx((base.mean(), now.mean()), abs=1e-12)
+    assert found.rows == 900
+    assert found.drifted
+    assert found.reason == (
+        f"predictions: mean {now.mean():.3g}, was {base.mean():.3g}; "
+        f"distribution moved by D = {theirs.statistic:.2f} (p < 0.001)"
+    )
+
+
+def test_scores_that_stayed_or_are_few_are_not() -> None:
+    random = np.random.default_rng(1)
+    base = counts({"score": np.round(random.random(4000), 3)})
+    same = prediction_drift(base, counts({"score": np.round(random.random(900), 3)}), policy=POLICY)
+    assert not same.drifted
+    assert "no drift shown, D = 0.0" in same.reason
+    few = prediction_drift(base, counts({"score": np.ones(50)}), policy=POLICY)
+    assert (few.drifted, few.effect) == (False, pytest.approx(1.0, abs=0.01))
+    assert few.reason == "predictions: 50 rows in the window, 200 are needed to judge"
+
+
+def test_predicted_classes_drift_by_their_shares() -> None:
+    base = counts({"score": ["a"] * 500 + ["b"] * 500})
+    now = counts({"score": ["a"] * 80 + ["b"] * 320})
+    found = prediction_drift(base, now, policy=POLICY)
+    theirs = chi2_contingency([[500, 500], [80, 320]], correction=False)
+    assert (found.statistic, found.p_value) == pytest.approx((theirs.statistic, theirs.pvalue), abs=1e-9)
+    assert (found.drifted, found.baseline_mean) == (True, None)
+
+
+def test_no_scores_is_a_reason_and_not_a_number() -> None:
+    found = prediction_drift(counts({"score": [0.5] * 300}), COUNTS.empty_table(), policy=POLICY)
+    assert (found.rows, found.statistic, found.current_mean, found.drifted) == (0, None, None, False)
+    assert found.reason == "predictions: no scores in this window, so their drift is not measured"
+    assert found.baseline_mean == pytest.approx(0.5)

@@ -1,0 +1,249 @@
+"""The gate says yes, no or not yet, with figures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.metrics import mean_squared_error, roc_auc_score
+
+from pipeline_core.policy import Policy
+from pipeline_core.records import Comparison, Curves, Decision, Measured, NotMeasured, Task
+from pipeline_core.stages import gate
+from pipeline_core.stats.scores import METRICS, Difference
+from tests.core import modelling
+
+POLICY = Policy()
+
+
+def binary(count: int, *, noise: float, seed: int = 0, share: float = 0.4) -> tuple[list[str], pa.Table]:
+    """Give truth and what a model of that much noise says; the same seed gives the same truth."""
+    truth = np.random.default_rng(seed).random(count) < share
+    score = 1 / (1 + np.exp(-(2.0 * truth - 1 + noise * np.random.default_rng(seed + 1).normal(size=count))))
+    labels = ["yes" if t else "no" for t in truth]
+    return labels, said([("yes" if s >= 0.5 else "no") for s in score], score)
+
+
+def said(prediction: list[str], score: np.ndarray, scores: np.ndarray | None = None) -> pa.Table:
+    table = pa.table({"prediction": pa.array(prediction, pa.string()), "score": np.asarray(score, dtype=float)})
+    return table if scores is None else table.append_column("scores", pa.array(scores.tolist(), pa.list_(pa.float64())))
+
+
+def regression(count: int, *, noise: float, seed: int = 0) -> tuple[list[str], pa.Table]:
+    truth = np.random.default_rng(seed).normal(10, 3, count)
+    value = truth + noise * np.random.default_rng(seed + 1).normal(size=count)
+    return [repr(float(t)) for t in truth], said([repr(float(v)) for v in value], value)
+
+
+def multiclass(
+    count: int, *, noise: float, classes: tuple[str, ...] = modelling.CLASSES[Task.MULTICLASS], seed: int = 0
+):
+    random = np.random.default_rng(seed)
+    place = random.integers(0, len(classes), count)
+    raw = np.exp(np.eye(3)[place] * 2 + noise * random.normal(size=(count, 3)))
+    scores = raw / raw.sum(axis=1, keepdims=True)
+    best = scores.argmax(axis=1)
+    names = modelling.CLASSES[Task.MULTICLASS]
+    return [classes[i] for i in place], said([names[i] for i in best], scores.max(axis=1), scores)
+
+
+def judge(labels, challenger, champion=None, *, task: Task = Task.BINARY, policy: Policy = POLICY) -> gate.Outcome:
+    return gate.compare(labels, challenger, champion=champion, schema=modelling.schema(task), policy=policy)
+
+
+# --- against a champion -------------------------------------------------------------------------
+
+
+def test_a_better_challenger_may_be_promoted() -> None:
+    labels, good = binary(3000, noise=1.0)
+    _, poor = binary(3000, noise=2.0)
+    outcome = judge(labels, good, poor)
+    assert outcome.decision is Decision.PROMOTE
+    assert outcome.rows == 3000
+    assert outcome.rows_needed is None
+    assert list(outcome.metrics) == list(METRICS[Task.BINARY])
+    deciding = outcome.metrics["auc"]
+    truth = [label == "yes" for label in labels]
+    better = roc_auc_score(truth, good["score"].to_numpy()) - roc_auc_score(truth, poor["score"].to_numpy())
+    assert isinstance(deciding.difference, Measured)
+    assert deciding.difference.value == pytest.approx(better, abs=1e-12)
+    assert (deciding.margin, deciding.decides) == (0.01, True)
+    assert [name for name, c in outcome.metrics.items() if c.decides] == ["auc"]
+    assert outcome.metrics["accuracy"].margin is None
+    assert f"better by {better:.4f} (95 % interval" in outcome.reasons[0]
+    assert "On 3,000 rows the challenger has AUC" in outcome.reasons[0]
+    assert outcome.reasons[1].endswith("within the allowed loss of 0.0100: it may be promoted.")
+    assert outcome.champion_curves.roc[0] == (0.0, 0.0)
+    assert outcome.challenger_curves.roc[-1] == (1.0, 1.0)
+
+
+def test_losses_count_the_other_way_round() -> None:
+    labels, good = binary(1000, noise=1.0)
+    _, poor = binary(1000, noise=2.0)
+    brier = judge(labels, good, poor).metrics["brier"]
+    assert brier.challenger.value < brier.champion.value
+    assert brier.difference.value == pytest.approx(brier.champion.value - brier.challenger.value, abs=1e-12)
+
+
+def test_the_same_model_is_not_worse() -> None:
+    labels, model = binary(400, noise=1.5)
+    outcome = judge(labels, model, model)
+    assert outcome.decision is Decision.PROMOTE
+    assert "better by 0.0000" in outcome.reasons[0]
+
+
+def test_a_challenger_that_loses_the_margin_is_kept_out() -> None:
+    labels, good = binary(3000, noise=1.0)
+    _, poor = binary(3000, noise=2.0)
+    outcome = judge(labels, poor, good)
+    assert outcome.decision is Decision.KEEP
+    assert "worse by" in outcome.reasons[0]
+    assert outcome.reasons[1] == "That is not less than the allowed loss of 0.0100: the champion stays."
+
+
+def test_too_few_rows_to_tell_says_how_many_would_do() -> None:
+    labels, one = binary(300, noise=1.6, seed=4)
+    score = one["score"].to_numpy() + 0.05 * np.random.default_rng(9).normal(size=300)
+    outcome = judge(labels, one.set_column(1, "score", pa.array(score)), one)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert outcome.rows_needed is not None
+    assert outcome.rows_needed > 300
+    assert f"about {outcome.rows_needed:,} labelled rows in all would decide" in outcome.reasons[1]
+
+
+def test_the_rows_that_are_needed_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the observed difference and error, ``rows_needed`` rows give power 0.8 and more than the bound."""
+    labels, one = binary(300, noise=1.6, seed=4)
+    score = one["score"].to_numpy() + 0.05 * np.random.default_rng(9).normal(size=300)
+    challenger = one.set_column(1, "score", pa.array(score))
+    outcome = judge(labels, challenger, one)
+    figure = outcome.metrics["auc"].difference
+    error = (figure.high - figure.low) / 2 / 1.959964
+    shrunk = error * (300 / outcome.rows_needed) ** 0.5
+    assert figure.value - (1.644854 + 0.841621) * shrunk == pytest.approx(-0.01, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("positives", "missing"),
+    [
+        (12, "hold 12 labelled rows of class 'yes'; policy asks for at least 30 (class_rows_min). 18 more are needed."),
+        (0, "hold 0 labelled rows of class 'yes'"),
+    ],
+)
+def test_too_few_of_a_class_is_said_with_how_many_more(positives: int, missing: str) -> None:
+    score = np.random.default_rng(0).random(500)
+    model = said(["no"] * 500, score)
+    outcome = judge(["yes"] * positives + ["no"] * (500 - positives), model, model)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert missing in outcome.reasons[0]
+    assert outcome.rows_needed == (1250 if positives else None)
+
+
+def test_rmse_decides_regression_with_a_relative_margin() -> None:
+    labels, good = regression(2000, noise=1.0)
+    _, poor = regression(2000, noise=1.5)
+    outcome = judge(labels, good, poor, task=Task.REGRESSION)
+    truth = np.array([float(v) for v in labels])
+    theirs = mean_squared_error(truth, poor["score"].to_numpy()) ** 0.5
+    deciding = outcome.metrics["rmse"]
+    assert outcome.decision is Decision.PROMOTE
+    assert deciding.champion.value == pytest.approx(theirs, abs=1e-12)
+    assert deciding.margin == pytest.approx(0.01 * theirs, abs=1e-12)
+    assert deciding.difference.value == pytest.approx(theirs - deciding.challenger.value, abs=1e-12)
+    assert judge(labels, poor, good, task=Task.REGRESSION).decision is Decision.KEEP
+    assert outcome.challenger_curves == Curves()
+
+
+def test_regression_needs_rows_too() -> None:
+    labels, model = regression(20, noise=1.0)
+    outcome = judge(labels, model, model, task=Task.REGRESSION)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert "hold 20 labelled rows; policy asks for at least 30 (class_rows_min). 10 more" in outcome.reasons[0]
+    assert outcome.rows_needed == 30
+
+
+def test_macro_auc_decides_multiclass_and_its_curves_pool_the_classes() -> None:
+    labels, good = multiclass(900, noise=0.5)
+    _, poor = multiclass(900, noise=2.0)
+    outcome = judge(labels, good, poor, task=Task.MULTICLASS)
+    assert outcome.decision is Decision.PROMOTE
+    assert "macro AUC" in outcome.reasons[0]
+    assert outcome.challenger_curves.roc[-1] == (1.0, 1.0)
+    assert len(outcome.challenger_curves.roc) <= 200
+
+
+def test_a_rare_class_of_many_is_named_and_an_absent_one_is_not() -> None:
+    labels, model = multiclass(200, noise=0.5)
+    few = ["mid" if label == "low" else label for label in labels]
+    assert judge(few, model, model, task=Task.MULTICLASS).decision is not Decision.INSUFFICIENT
+    few[:7] = ["low"] * 7
+    outcome = judge(few, model, model, task=Task.MULTICLASS)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert "hold 7 labelled rows of class 'low'" in outcome.reasons[0]
+    same = judge(["high"] * 200, model, model, task=Task.MULTICLASS)
+    assert same.decision is Decision.INSUFFICIENT
+    assert "hold 0 labelled rows of a second class" in same.reasons[0]
+
+
+def test_a_margin_of_zero_asks_for_proof_of_no_loss() -> None:
+    labels, good = binary(3000, noise=1.0)
+    _, poor = binary(3000, noise=2.0)
+    assert judge(labels, good, poor, policy=Policy(auc_margin=0.0)).decision is Decision.PROMOTE
+    assert judge(labels, good, good, policy=Policy(auc_margin=0.0)).decision is Decision.KEEP
+
+
+def test_what_cannot_be_compared_is_not_decided() -> None:
+    figure = Measured(value=-0.005, rows=40)
+    unknown = Comparison(champion=figure, challenger=figure, difference=NotMeasured(reason="no scores"), margin=0.01)
+    decision, reasons, _ = gate._decide("auc", unknown, Difference(figure=unknown.difference))
+    assert (decision, reasons) == (Decision.INSUFFICIENT, ("AUC cannot be compared: no scores.",))
+    bare = Comparison(champion=figure, challenger=figure, difference=figure, margin=0.01)
+    decision, reasons, needed = gate._decide("rmse", bare, Difference(figure=figure))
+    assert (decision, needed) == (Decision.INSUFFICIENT, None)
+    assert reasons == (
+        "On 40 rows the challenger has RMSE -0.0050, the champion -0.0050: worse by 0.0050.",
+        "The rows are too few for an interval.",
+    )
+
+
+# --- against the trivial predictor --------------------------------------------------------------
+
+
+def test_the_first_version_has_only_to_beat_a_coin() -> None:
+    labels, model = binary(200, noise=2.0)
+    outcome = judge(labels, model)
+    area = roc_auc_score([label == "yes" for label in labels], model["score"].to_numpy())
+    assert outcome.decision is Decision.PROMOTE
+    assert outcome.metrics["auc"].champion == Measured(value=0.5, rows=200)
+    assert outcome.metrics["auc"].difference.value == pytest.approx(area - 0.5, abs=1e-12)
+    assert f"the challenger has AUC {area:.4f} (95 % interval" in outcome.reasons[0]
+    assert outcome.reasons[0].endswith("a coin has 0.5000: it may be promoted.")
+    assert isinstance(outcome.metrics["brier"].difference, NotMeasured)
+    assert outcome.champion_curves == Curves()
+
+
+def test_a_first_version_worse_than_a_coin_is_refused() -> None:
+    labels, model = binary(200, noise=1.0)
+    outcome = judge(labels, model.set_column(1, "score", pa.array(1 - model["score"].to_numpy())))
+    assert outcome.decision is Decision.KEEP
+    assert outcome.reasons[0].endswith("it is no better than no model.")
+
+
+def test_regression_has_to_beat_the_mean() -> None:
+    labels, model = regression(200, noise=1.0)
+    outcome = judge(labels, model, task=Task.REGRESSION)
+    deciding = outcome.metrics["rmse"]
+    spread = float(np.std([float(v) for v in labels]))
+    assert outcome.decision is Decision.PROMOTE
+    assert deciding.champion.value == pytest.approx(spread)
+    assert deciding.difference.low < deciding.difference.value < deciding.difference.high
+    assert "predicting the mean has" in outcome.reasons[0]
+    _, wild = regression(200, noise=9.0)
+    assert judge(labels, wild, task=Task.REGRESSION).decision is Decision.KEEP
+
+
+def test_a_hold_out_of_one_class_says_why_nothing_can_be_said() -> None:
+    _, model = binary(200, noise=1.0)
+    outcome = judge(["no"] * 200, model)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert outcome.reasons == ("AUC cannot be measured: only one class among 200 rows with known truth.",)

@@ -1,0 +1,109 @@
+"""Only legal moves of the champion are made, and each refusal says what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from pipeline_core.errors import InvalidDefinition, Refused
+from pipeline_core.records import Decision, Promotion, Verdict
+from pipeline_core.stages import registry
+
+NOW = datetime(2025, 6, 1, tzinfo=UTC)
+SIGNED = registry.Signature(by=" Ada ", reason=" better ", at=NOW)
+
+
+def verdict(
+    version: int = 2, *, champion: int | None = 1, epoch: int = 1, says: Decision = Decision.PROMOTE
+) -> Verdict:
+    return Verdict(
+        verdict_id="verdict-1", model="loans", version=version, champion=champion, epoch=epoch, verdict=says,
+        reasons=("AUC fell by 0.1.",), metrics={}, rows=100, decided_at=NOW,
+    )  # fmt: skip
+
+
+def seat(champion: int | None = 1, epoch: int = 1) -> registry.Seat:
+    return registry.Seat(model="loans", champion=champion, epoch=epoch)
+
+
+def history(*moves: str) -> list[Promotion]:
+    """Make moves such as ``+1`` (promote version 1) and ``-`` (roll back), each by the rules."""
+    done: list[Promotion] = []
+    for epoch, move in enumerate(moves):
+        sits = seat(done[-1].version if done else None, epoch)
+        signed = registry.Signature(by="Ada", reason="because", at=NOW + timedelta(days=epoch))
+        if move == "-":
+            done.append(registry.rollback(done[::-1], seat=sits, signed=signed))
+        else:
+            given = verdict(int(move), champion=sits.champion, epoch=epoch)
+            done.append(registry.promote(int(move), given, seat=sits, signed=signed))
+    return done
+
+
+def test_a_passing_verdict_moves_the_champion() -> None:
+    move = registry.promote(2, verdict(), seat=seat(), signed=SIGNED)
+    assert move == Promotion(
+        model="loans", epoch=2, version=2, previous=1, action="promote", by="Ada", reason="better",
+        verdict_id="verdict-1", at=NOW,
+    )  # fmt: skip
+
+
+def test_the_first_champion_has_no_predecessor() -> None:
+    move = registry.promote(1, verdict(1, champion=None, epoch=0), seat=seat(None, 0), signed=SIGNED)
+    assert (move.epoch, move.previous) == (1, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "was not challenged"),
+        (verdict(3), "was not challenged"),
+        (verdict(epoch=0), "compared with version 1; since then the champion has moved and is version 1"),
+        (verdict(champion=None), "compared with no champion; since then the champion has moved and is version 1"),
+        (verdict(says=Decision.KEEP), r"The gate says 'keep' on version 2 .* AUC fell by 0\.1\."),
+        (verdict(says=Decision.INSUFFICIENT), "The gate says 'insufficient'"),
+    ],
+)
+def test_without_a_passing_verdict_on_the_present_champion_nothing_moves(given: Verdict | None, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        registry.promote(2, given, seat=seat(), signed=SIGNED)
+
+
+def test_the_champion_is_not_promoted_again() -> None:
+    with pytest.raises(Refused, match="Version 1 of model 'loans' is the champion already"):
+        registry.promote(1, verdict(1), seat=seat(), signed=SIGNED)
+
+
+@pytest.mark.parametrize(("by", "reason", "what"), [(" ", "because", "name"), ("Ada", "", "reason")])
+def test_every_move_is_signed(by: str, reason: str, what: str) -> None:
+    empty = registry.Signature(by=by, reason=reason, at=NOW)
+    with pytest.raises(InvalidDefinition, match=f"A promote needs a {what}"):
+        registry.promote(2, verdict(), seat=seat(), signed=empty)
+    with pytest.raises(InvalidDefinition, match=f"A rollback needs a {what}"):
+        registry.rollback(history("1", "2"), seat=seat(2, 2), signed=empty)
+
+
+@pytest.mark.parametrize(
+    ("moves", "champions"),
+    [
+        (("1", "2", "-"), [1, 2, 1]),
+        (("1", "2", "3", "-", "-"), [1, 2, 3, 2, 1]),
+        (("1", "2", "-", "3", "-"), [1, 2, 1, 3, 1]),
+        (("1", "2", "1", "-"), [1, 2, 1, 2]),
+    ],
+)
+def test_rolling_back_goes_back_along_the_line(moves: tuple[str, ...], champions: list[int]) -> None:
+    done = history(*moves)
+    assert [m.version for m in done] == champions
+    assert [m.epoch for m in done] == list(range(1, len(moves) + 1))
+    assert done[-1].action == "rollback"
+    assert done[-1].previous == champions[-2]
+
+
+@pytest.mark.parametrize("moves", [(), ("1",), ("1", "2", "-")])
+def test_there_is_nothing_before_the_first_champion(moves: tuple[str, ...]) -> None:
+    done = history(*moves)
+    sits = seat(done[-1].version if done else None, len(done))
+    with pytest.raises(Refused, match=r"has no champion before (version 1|no champion)"):
+        registry.rollback(done, seat=sits, signed=SIGNED)
