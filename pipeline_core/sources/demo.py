@@ -22,7 +22,7 @@ TIME = "applied_at"
 ID = "application_id"
 PROTECTED = ("gender", "age_band")
 
-SEED = 20250106
+SEED = 5
 FIRST_DAY = date(2025, 1, 6)
 WEEKS = 52
 TRAINING_WEEKS = 13

@@ -1,0 +1,1 @@
+"""What came in: new models and batches."""

@@ -1,0 +1,122 @@
+"""Blocks of the page "New model": the choices, what will happen, the button, the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.intake import firstfile, proposal, roles, words
+from pages.intake.firstfile import FirstFile
+from pages.ui import panels, session, wording
+from pages.ui.wording import State
+from pipeline_core.flows import intake
+from pipeline_core.records import ColumnType, Role
+from pipeline_core.stages.schema import Suggestion
+
+DONE = "define_done"
+EDITOR_COLUMNS: dict[str, Any] = {
+    "name": st.column_config.TextColumn("Column", width="medium"),
+    "type": st.column_config.SelectboxColumn("Type", options=[t.value for t in ColumnType], required=True),
+    "role": st.column_config.SelectboxColumn(
+        "Role",
+        options=[r.value for r in Role],
+        required=True,
+        help="Protected columns are kept for audits, never fed in.",
+    ),
+    "examples": "Examples",
+    "nulls": st.column_config.NumberColumn("Nulls", format="percent"),
+    "distinct": st.column_config.NumberColumn("Distinct", format="localized"),
+    "why": "Why",
+}
+
+
+def choices(suggestion: Suggestion) -> None:
+    """Draw the choices that make a model; each takes its column out of the other roles."""
+    names = [guess.name for guess in suggestion.columns]
+    classes = positive_classes(suggestion)
+    grid = st.grid(3)
+    grid.text_input("Model name", key="define_model", max_chars=60, help="Letters, digits, dash and underscore.")
+    single = {Role.TARGET: "Target: what to predict", Role.TIME: "Event time", Role.ID: "Row id"}
+    with grid.cell():
+        _single(Role.TARGET, single[Role.TARGET], names)
+    grid.selectbox(
+        "Positive class", classes, index=None, key="define_positive", disabled=not classes, accept_new_options=True,
+        placeholder="yes, 1, true, or the rarer" if classes else "only for two classes",
+        help="A score is the probability of this class.",
+    )  # fmt: skip
+    with grid.cell():
+        _single(Role.TIME, single[Role.TIME], names)
+    with grid.cell():
+        _single(Role.ID, single[Role.ID], names)
+    with grid.cell():
+        _several(Role.PROTECTED, "Protected (audits only)", names)
+    with grid.cell(column_span="all"):
+        _several(Role.EXCLUDED, "Excluded", names)
+
+
+def _single(role: Role, label: str, names: list[str]) -> None:
+    placeholder = "Choose a column" if role is Role.TARGET else "none"
+    st.selectbox(
+        label, names, index=None, key=roles.SINGLE[role], placeholder=placeholder, on_change=roles.chosen, args=(role,)
+    )
+
+
+def _several(role: Role, label: str, names: list[str]) -> None:
+    st.multiselect(label, names, key=roles.SEVERAL[role], on_change=roles.chosen, args=(role,), placeholder="none")
+
+
+def positive_classes(suggestion: Suggestion) -> list[str]:
+    """Give the two classes of a binary target, as far as the examples tell."""
+    target = st.session_state.get(roles.SINGLE[Role.TARGET])
+    guess = next((g for g in suggestion.columns if g.name == target), None)
+    return list(guess.examples) if guess is not None and guess.distinct == 2 else []
+
+
+def head(preview: intake.Preview) -> list[dict[str, object]]:
+    """Give the first rows of the file; text that a spreadsheet would run is quoted."""
+    return [{name: wording.cell(value) for name, value in row.items()} for row in preview.rows.to_pylist()]
+
+
+def finish(file: FirstFile, suggestion: Suggestion, *, answer: DeltaGenerator) -> None:
+    """Say what will happen, above in short, and draw the button that makes it so; disabled says why."""
+    name = (st.session_state["define_model"] or "").strip()
+    given = roles.arguments(suggestion)
+    block = proposal.define_block(name, given["target"], known=session.models())
+    with answer:
+        state = State.UNKNOWN if block else State.OK
+        panels.sentence(proposal.will_predict(name, given, suggestion), state=state)
+    if block is None:
+        st.markdown(proposal.will_define(given, suggestion))
+    go = st.button("Define model", type="primary", key="define_go", disabled=block is not None, help=block)
+    if block:
+        st.caption(f":material/block: {block}")
+    if go:
+        with session.guard(), st.spinner("Learning schema and baseline from every row …", show_time=True):
+            with file.on_disk() as path:
+                st.session_state[DONE] = intake.define(session.store(), name, path, source=file.name, **given)
+            firstfile.done()
+            st.rerun()
+
+
+def tell_result() -> None:
+    """Say what was defined last, with the way to the next step."""
+    done: intake.Definition | None = st.session_state.get(DONE)
+    if done is None:
+        return
+    state = words.outcome_state(done.batch)
+    box = {State.PAGE: st.error, State.WATCH: st.warning}.get(state, st.success)
+    box(f"{proposal.defined(done.schema)} {words.outcome(done.batch, done.schema)}", icon=wording.icon(state))
+    panels.findings(done.batch.findings, key="define_findings")
+    if st.button(
+        "Train the first version", type="primary", key="define_train", icon=":material/arrow_forward:",
+        on_click=_pick, args=(done.schema.model,),
+    ):  # fmt: skip
+        st.session_state.pop(DONE)
+        st.switch_page(session.PAGES["training"])
+
+
+def _pick(model: str) -> None:
+    # the sidebar's choice can only be set before the frame draws it
+    st.session_state["model"] = model

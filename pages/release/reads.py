@@ -1,0 +1,91 @@
+"""What the release pages read from the store, once per revision."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline_core.errors import NotFound, Refused
+from pipeline_core.flows import release
+from pipeline_core.records import BatchStatus, Lineage, ModelVersion, Promotion, Stage, Verdict, dump
+from pipeline_core.stages import registry
+from pipeline_core.store.home import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """All versions of a model, newest first, with what the gate and people said about them."""
+
+    versions: tuple[ModelVersion, ...]
+    verdicts: tuple[Verdict, ...]
+    promotions: tuple[Promotion, ...]
+    epoch: int
+    labelled_rows: int
+    rollback_to: int | None = None
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+
+    @property
+    def champion(self) -> ModelVersion | None:
+        """The version in production, if there is one."""
+        return next((v for v in self.versions if v.stage is Stage.CHAMPION), None)
+
+    @property
+    def challengers(self) -> tuple[ModelVersion, ...]:
+        """The versions that may replace it, newest first."""
+        return tuple(v for v in self.versions if v.stage is Stage.CHALLENGER)
+
+    def verdict(self, version: int) -> Verdict | None:
+        """Give the latest verdict on a version."""
+        return next((v for v in self.verdicts if v.version == version), None)
+
+    def numbered(self, version: int) -> ModelVersion | None:
+        """Give the version of that number."""
+        return next((v for v in self.versions if v.version == version), None)
+
+
+def shelf(store: Store, model: str) -> Shelf:
+    """Read everything the release pages show about a model."""
+    accepted = store.batches.list(model, status=BatchStatus.ACCEPTED)
+    return Shelf(
+        versions=store.models.versions(model),
+        verdicts=store.models.verdicts(model),
+        promotions=store.models.promotions(model),
+        epoch=store.models.epoch(model),
+        labelled_rows=store.batches.labelled_rows(model),
+        rollback_to=_rollback_to(store, model),
+        first_event_at=min((b.first_event_at for b in accepted if b.first_event_at), default=None),
+        last_event_at=max((b.last_event_at for b in accepted if b.last_event_at), default=None),
+    )
+
+
+def _rollback_to(store: Store, model: str) -> int | None:
+    """Ask the rules themselves where a rollback would lead; None where there is no way back."""
+    champion = store.models.champion(model)
+    seat = registry.Seat(model=model, champion=champion.version if champion else None, epoch=store.models.epoch(model))
+    signed = registry.Signature(by="the screen", reason="to show where it leads", at=datetime.now(UTC))
+    try:
+        return registry.rollback(store.models.promotions(model), seat=seat, signed=signed).version
+    except Refused:
+        return None
+
+
+def lineage(store: Store, model: str) -> Lineage | None:
+    """Read where the champion comes from; None while there is no champion."""
+    if store.models.champion(model) is None:
+        return None
+    return release.lineage(store, model)
+
+
+def artifact_kept(store: Store, sha256: str) -> bool:
+    """Say whether the file of a version is where it should be."""
+    try:
+        return store.artifacts.path(sha256).exists()
+    except NotFound:
+        return False
+
+
+def lineage_text(record: Lineage) -> str:
+    """Give the lineage as a file that machines and people read."""
+    return json.dumps(dump(record), indent=2, ensure_ascii=False)

@@ -1,0 +1,62 @@
+"""The registry: what is in production, and where it comes from."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from pages.release import descent, moves, reads, standing
+from pages.ui import panels, release_charts, session, wording
+
+schema = session.model()
+if schema is None:
+    panels.empty(
+        "What is in production, and where does it come from?",
+        "This page shows the champion with the batches, the run and the decision that made it. It needs a model first.",
+        page="define",
+        action="Define a model",
+    )
+    st.stop()
+
+shelf = session.cached(reads.shelf, schema.model)
+lineage = session.cached(reads.lineage, schema.model)
+if lineage is None:
+    panels.empty(
+        f"{wording.safe(schema.model)} has no champion",
+        standing.no_champion(shelf),
+        page="challenge" if shelf.challengers else "training",
+        action="Challenge the newest version" if shelf.challengers else "Train a version",
+    )
+    st.stop()
+
+panels.sentence(standing.made_from(lineage, schema))
+st.markdown(standing.promoted(lineage))
+descent.chain(lineage, shelf, schema)
+
+with st.container(horizontal=True):
+    if shelf.challengers:
+        panels.next_step(f"Challenge with v{shelf.challengers[0].version}", "challenge", key="registry_challenge")
+    moves.rollback(shelf, schema)
+    st.download_button(
+        "Download the lineage",
+        data=reads.lineage_text(lineage),
+        file_name=f"lineage-{schema.model}-v{lineage.version}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key="lineage_download",
+    )
+
+panels.chart(
+    release_charts.reigns(shelf.versions, shelf.promotions, now=datetime.now(UTC), title="Who was champion when?"),
+    key="reigns",
+    alt="Versions by the time they were made, and the times in which each was champion",
+    table=descent.version_rows(shelf),
+)
+st.markdown("**Every move of the champion**")
+panels.table(
+    descent.promotion_rows(shelf),
+    key="promotions",
+    alt="Promotions and rollbacks, newest first, with who and why",
+    columns={"reason": st.column_config.TextColumn("reason", width="large")},
+)
+st.markdown("**Every version**")
+panels.table(descent.version_rows(shelf), key="versions", alt="All versions with stage, metric and artifact hash")

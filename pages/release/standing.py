@@ -1,0 +1,62 @@
+"""Where a model stands in the registry, as sentences; pure. Foreign names are escaped here."""
+
+from __future__ import annotations
+
+from pages.release.reads import Shelf
+from pages.ui import periods, wording
+from pipeline_core.records import Lineage, ModelVersion, Schema
+
+CHALLENGE_DOES = (
+    "Champion and challenger predict the same newest labelled rows, none of which either was fitted on. The gate"
+    " compares the leading metric with its 95 % interval: the challenger may replace the champion when it is shown not"
+    " to be worse by more than the margin. Nothing changes in production until somebody promotes it."
+)
+
+
+def unchallenged(version: ModelVersion, shelf: Shelf) -> str:
+    """Say that a version has not been compared yet."""
+    against = f"champion v{shelf.champion.version}" if shelf.champion else "the trivial predictor"
+    return f"**v{version.version}** has not been compared with {against} yet. Run the challenge to see whether it may go out."
+
+
+def no_challenger(shelf: Shelf, schema: Schema) -> str:
+    """Say that there is nothing to compare, and who is champion since when."""
+    model = wording.safe(schema.model)
+    if shelf.champion is None:
+        return f"**{model}** has no version yet: train one, and this page says whether it may go out."
+    move = shelf.promotions[0] if shelf.promotions else None
+    since = (
+        f" since {wording.clock(move.at)} ({move.action} by {wording.safe(move.by)}: “{wording.safe(move.reason, length=160)}”)"
+        if move
+        else ""
+    )
+    return f"**v{shelf.champion.version}** is champion of **{model}**{since}. No challenger waits."
+
+
+def no_champion(shelf: Shelf) -> str:
+    """Say what is missing before something is in production."""
+    if shelf.challengers:
+        return "A version is trained and waits for the challenge; the promoted one appears here with everything that made it."
+    return "Nothing is in production. Train a version, challenge it, promote it: it appears here with everything that made it."
+
+
+def made_from(lineage: Lineage, schema: Schema) -> str:
+    """Answer what data produced the champion and what was its validation metric."""
+    data = lineage.dataset
+    name = wording.primary_metric(lineage.metrics)
+    figure = (
+        f"validation {wording.metric_name(name)} {wording.interval(lineage.metrics[name])}" if name else "no metric"
+    )
+    named = periods.period(data.first_event_at, data.last_event_at, schema)
+    when = "" if named == wording.DASH else f", {named}"
+    return (
+        f"**v{lineage.version}** is champion of **{wording.safe(schema.model)}**, made from"
+        f" {wording.count(len(data.batches), 'batch')} ({wording.count(data.rows, 'row')}{when}): {figure}."
+    )
+
+
+def promoted(lineage: Lineage) -> str:
+    """Say who promoted the champion, when and why."""
+    reason = wording.safe(lineage.reason.rstrip(" ."), length=300)
+    because = f", because: “{reason}”" if reason else ""
+    return f"Promoted by **{wording.safe(lineage.promoted_by)}** on {wording.clock(lineage.promoted_at)}{because}."

@@ -1,0 +1,30 @@
+"""Training: what could replace the champion, how it was made, and how versions compare."""
+
+import streamlit as st
+
+from pages.release import blocks, compare, reads, words
+from pages.ui import panels, session
+
+schema = session.model()
+if schema is None:
+    panels.empty(
+        "What could replace the champion?",
+        "This page trains versions of a model and compares them. It needs a model with a first file.",
+        page="define",
+        action="Define a model",
+    )
+    st.stop()
+
+shelf = session.cached(reads.shelf, schema.model)
+panels.sentence(words.training(shelf, schema), state=words.training_state(shelf))
+panels.job_progress(schema.model, key="training_jobs")
+blocks.new_run(schema, shelf)
+
+if shelf.versions:
+    picked = compare.pick(shelf, schema)
+    if len(picked) > 1:
+        compare.side_by_side(picked, schema)
+    elif picked:
+        blocks.version(picked[0], schema)
+else:
+    st.caption("Trained versions appear here with their metrics, the rows they were made from and what they look at.")

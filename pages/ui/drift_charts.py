@@ -1,0 +1,336 @@
+"""Figures of the watch: which feature moved when, how much it matters, and what the move looks like.
+
+Record in, plotly figure out; no Streamlit. Colours and the common look come from ``charts``; names are escaped here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pages.ui import charts, wording
+from pages.ui.charts import BASELINE, CURRENT, GUIDE, STATE_COLOURS
+from pages.ui.wording import State
+from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureDrift, Schema, WindowReport
+
+ROW_PX = 24
+FULL_EFFECT = 0.4
+_KEEP = {"marker": {"opacity": 1}}
+
+
+def shown_features(windows: Sequence[WindowReport], *, most: int = 40) -> list[str]:
+    """Give the features to draw, largest SHAP share first: the leading ones, and any that ever raised an alert."""
+    newest = {drift.feature: drift for window in windows for drift in window.features}
+    alerted = {f.feature for window in windows for f in window.features if f.alert is not AlertLevel.NONE}
+    ranked = sorted(newest.values(), key=lambda drift: (-drift.shap_share, drift.feature))
+    return [drift.feature for i, drift in enumerate(ranked) if i < most or drift.feature in alerted]
+
+
+def heat_map(
+    windows: Sequence[WindowReport], *, schema: Schema, title: str, picked: tuple[str, str] | None = None
+) -> go.Figure:
+    """Draw features (by SHAP share) x windows, cell = effect; the bars on top are the weighted drift of the window.
+
+    Parameters
+    ----------
+    windows : sequence of WindowReport
+        In time order.
+    schema : Schema
+        For the unit of event time.
+    title : str
+        The finding.
+    picked : (feature, window key), optional
+        The cell to frame.
+
+    Returns
+    -------
+    Figure
+        Each cell carries ``customdata`` (feature, window key, words) for clicks and hover.
+    """
+    names = shown_features(windows)
+    share = {drift.feature: drift.shap_share for window in windows for drift in window.features}
+    figure = make_subplots(
+        rows=2, cols=2, column_widths=[0.13, 0.87], row_heights=[64, max(ROW_PX * len(names), 60)], shared_xaxes=True,
+        horizontal_spacing=0.006, vertical_spacing=0.02, specs=[[None, {}], [{}, {}]],
+    )  # fmt: skip
+    _weighted_row(figure, windows, schema=schema)
+    _share_bars(figure, [share[name] for name in names])
+    _cells(figure, windows, names=names, schema=schema)
+    if picked is not None:
+        _frame_cell(figure, picked, windows=windows, names=names)
+    _heat_axes(figure, windows, names=names, schema=schema)
+    charts.finish(figure, title=title, height=150 + 64 + ROW_PX * len(names))
+    figure.update_layout(hoverdistance=40, bargap=0.2)
+    return figure
+
+
+def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema: Schema) -> None:
+    colours = [
+        STATE_COLOURS[wording.state_of(w.alert)] if w.alert is not AlertLevel.NONE else BASELINE for w in windows
+    ]
+    words = [
+        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}, {wording.word(wording.state_of(w.alert))}"
+        for w in windows
+    ]
+    bars = go.Bar(
+        x=np.arange(len(windows)), y=charts.values([w.weighted_drift for w in windows]), marker_color=colours,
+        customdata=words, hovertemplate="%{customdata}<extra></extra>", unselected=_KEEP,
+    )  # fmt: skip
+    figure.add_trace(bars, row=1, col=2)
+
+
+def _share_bars(figure: go.Figure, shares: Sequence[float]) -> None:
+    text = [wording.percent(share, digits=0) if share >= 0.01 else wording.percent(share) for share in shares]
+    bars = go.Bar(
+        x=-np.array(shares), y=np.arange(len(shares)), orientation="h", marker_color=BASELINE, text=text, cliponaxis=False,
+        textposition="outside", hovertemplate="SHAP share %{text}<extra></extra>", unselected=_KEEP, width=0.55,
+    )  # fmt: skip
+    figure.add_trace(bars, row=2, col=1)
+
+
+def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequence[str], schema: Schema) -> None:
+    """Colour the cells, lay an invisible square over each to be clicked, and mark alerts and unclear windows."""
+    effect = np.full((len(names), len(windows)), np.nan)
+    place = {name: row for row, name in enumerate(names)}
+    clicks: list[tuple[int, int, FeatureDrift]] = []
+    for column, window in enumerate(windows):
+        for drift in window.features:
+            if drift.feature in place:
+                row = place[drift.feature]
+                if drift.state is not DriftState.UNCLEAR and drift.effect is not None:
+                    effect[row, column] = drift.effect
+                clicks.append((column, row, drift))
+    # one hue from nothing to full: the background shows where nothing moved, on either theme
+    stops = ((0.0, 0.03), (0.25, 0.16), (0.5, 0.5), (1.0, 1.0))
+    scale = [[at, charts.faded(CURRENT, share)] for at, share in stops]
+    bar = {"title": {"text": "Effect", "side": "right"}, "thickness": 8, "len": 0.6, "y": 0.35, "outlinewidth": 0}
+    heat = go.Heatmap(
+        z=effect, zmin=0, zmax=FULL_EFFECT, colorscale=scale, xgap=1, ygap=1, hoverinfo="skip", colorbar=bar
+    )
+    figure.add_trace(heat, row=2, col=2)
+    per_trace = charts.POINTS_MAX
+    for start in range(0, len(clicks), per_trace):
+        figure.add_trace(_click_layer(clicks[start : start + per_trace], windows=windows, schema=schema), row=2, col=2)
+    for trace in _marks(clicks):
+        figure.add_trace(trace, row=2, col=2)
+
+
+def _click_layer(
+    clicks: Sequence[tuple[int, int, FeatureDrift]], *, windows: Sequence[WindowReport], schema: Schema
+) -> go.Scatter:
+    data = [
+        [drift.feature, wording.window_key(windows[x].start), _cell_words(drift, windows[x], schema=schema)]
+        for x, _, drift in clicks
+    ]
+    hidden = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=np.array([x for x, _, _ in clicks]), y=np.array([y for _, y, _ in clicks]), mode="markers", customdata=data,
+        marker={"symbol": "square", "size": 18, "opacity": 0}, selected=hidden, unselected=hidden,
+        hovertemplate="%{customdata[2]}<extra></extra>",
+    )  # fmt: skip
+
+
+def _cell_words(drift: FeatureDrift, window: WindowReport, *, schema: Schema) -> str:
+    name, when = wording.plain(drift.feature, length=48), wording.span(window.start, window.end, schema)
+    if drift.state is DriftState.UNCLEAR or drift.effect is None:
+        return f"<b>{name}</b>, {when}<br>unclear: {wording.plain(drift.reason or 'too few rows', length=90)}"
+    raised = "" if drift.alert is AlertLevel.NONE else f" · {wording.word(wording.state_of(drift.alert))}"
+    return (
+        f"<b>{name}</b>, {when}<br>effect {wording.number(drift.effect)} · adjusted p {wording.plain(wording.p_value(drift.p_adjusted))}"
+        f"<br>{drift.state.value}{raised}"
+    )
+
+
+def _marks(clicks: Sequence[tuple[int, int, FeatureDrift]]) -> list[go.Scatter]:
+    looks = (
+        ([c for c in clicks if c[2].alert is AlertLevel.PAGE], {"symbol": "circle", "size": 9, "color": STATE_COLOURS[State.PAGE], "line": {"width": 1.5, "color": "white"}}),
+        ([c for c in clicks if c[2].alert is AlertLevel.WATCH], {"symbol": "circle-open", "size": 9, "color": STATE_COLOURS[State.WATCH], "line": {"width": 2.5}}),
+        ([c for c in clicks if c[2].state is DriftState.UNCLEAR], {"symbol": "line-ne-open", "size": 9, "color": BASELINE, "line": {"width": 1}}),
+    )  # fmt: skip
+    return [
+        go.Scatter(
+            x=np.array([x for x, _, _ in points][-charts.POINTS_MAX :]),
+            y=np.array([y for _, y, _ in points][-charts.POINTS_MAX :]),
+            mode="markers", marker=marker, hoverinfo="skip", unselected=_KEEP,
+        )
+        for points, marker in looks
+        if points
+    ]  # fmt: skip
+
+
+def _frame_cell(
+    figure: go.Figure, picked: tuple[str, str], *, windows: Sequence[WindowReport], names: Sequence[str]
+) -> None:
+    keys = [wording.window_key(window.start) for window in windows]
+    if picked[0] in names and picked[1] in keys:
+        x, y = keys.index(picked[1]), names.index(picked[0])
+        frame = {"color": BASELINE, "width": 2.5}
+        figure.add_shape(type="rect", x0=x - 0.5, x1=x + 0.5, y0=y - 0.5, y1=y + 0.5, line=frame, row=2, col=2)
+
+
+def _heat_axes(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequence[str], schema: Schema) -> None:
+    step = max(1, math.ceil(len(windows) / 9))
+    ticks = list(range(0, len(windows), step))
+    labels = [wording.moment(windows[i].start, schema) for i in ticks]
+    rows = {"range": [len(names) - 0.5, -0.5], "showgrid": False}
+    columns = {"range": [-0.5, len(windows) - 0.5]}
+    figure.update_yaxes(
+        title="Weighted<br>drift", nticks=3, showgrid=False, rangemode="tozero", side="right", row=1, col=2
+    )
+    figure.update_xaxes(columns, showticklabels=False, row=1, col=2)
+    figure.update_xaxes(columns, tickvals=ticks, ticktext=labels, tickangle=0, title="Window starts", row=2, col=2)
+    figure.update_yaxes(rows, showticklabels=False, ticks="", row=2, col=2)
+    ticktext = [wording.plain(name, length=26) for name in names]
+    figure.update_yaxes(rows, tickvals=list(range(len(names))), ticktext=ticktext, row=2, col=1)
+    widest = max([drift.shap_share for window in windows for drift in window.features], default=1.0)
+    # room for the percent beside the widest bar
+    figure.update_xaxes(showticklabels=False, ticks="", range=[-1.8 * widest, 0], row=2, col=1)
+    figure.add_annotation(
+        text="SHAP share", x=1, xref="x2 domain", xanchor="right", y=1, yref="y2 domain", yanchor="bottom", showarrow=False,
+        font={"size": 12},
+    )  # fmt: skip
+
+
+def quadrant(window: WindowReport, *, title: str, floor: float, important: float) -> go.Figure:
+    """Draw the effect (x) against the SHAP share (y) of one window's features, with four named corners."""
+    points = [drift for drift in window.features if drift.effect is not None]
+    x = charts.values([drift.effect for drift in points])
+    y = charts.values([drift.shap_share for drift in points])
+    loud = {d.feature for d in sorted(points, key=lambda d: -d.contribution)[:4] if d.contribution > 0}
+    loud |= {drift.feature for drift in points if drift.alert is not AlertLevel.NONE}
+    colours = [STATE_COLOURS[wording.state_of(d.alert)] if d.alert is not AlertLevel.NONE else BASELINE for d in points]
+    symbols = [{"page": "circle", "watch": "circle-open", "none": "circle"}[drift.alert.value] for drift in points]
+    words = [
+        [
+            d.feature,
+            f"{wording.plain(d.feature)}: effect {wording.number(d.effect)}, share {wording.percent(d.shap_share)}",
+        ]
+        for d in points
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=x, y=y, mode="markers+text", text=[wording.plain(d.feature, length=20) if d.feature in loud else "" for d in points],
+            textposition=["middle left" if value > 0.6 * max([*x.tolist(), floor]) else "middle right" for value in x],
+            marker={"size": 10, "color": colours, "symbol": symbols, "line": {"width": 2, "color": colours}}, customdata=words,
+            hovertemplate="%{customdata[1]}<extra></extra>", unselected=_KEEP, cliponaxis=False,
+        )
+    )  # fmt: skip
+    figure.add_vline(x=floor, line={"color": GUIDE, "dash": "dot", "width": 1.5})
+    figure.add_hline(y=important, line={"color": GUIDE, "dash": "dot", "width": 1.5})
+    corners = (
+        ("ACT", 1, 1, "right", "top"),
+        ("watch", 1, 0, "right", "bottom"),
+        ("fine", 0, 1, "left", "top"),
+        ("ignore", 0, 0, "left", "bottom"),
+    )
+    for word, at_x, at_y, x_anchor, y_anchor in corners:
+        figure.add_annotation(
+            text=word, x=at_x, y=at_y, xref="paper", yref="paper", xanchor=x_anchor, yanchor=y_anchor, showarrow=False,
+            opacity=0.6, font={"size": 13, "weight": 600},
+        )  # fmt: skip
+    figure.update_xaxes(title="Effect (distance from the baseline)", range=[0, max([*x.tolist(), floor * 2]) * 1.15])
+    top = max([*y.tolist(), important, 0.01])
+    figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.12 * top, top * 1.18], showgrid=False)
+    return charts.finish(figure, title=title, height=300)
+
+
+def _sides(pair: Distribution) -> str:
+    baseline, current = wording.count(pair.baseline_rows, "row"), wording.count(pair.current_rows, "row")
+    return charts.key([(BASELINE, f"baseline, {baseline}"), (CURRENT, f"window, {current}")])
+
+
+def distribution(pair: Distribution, *, title: str) -> go.Figure:
+    """Draw baseline against current over the same bins; nulls stand apart as their own bars."""
+    nulls = pair.baseline_null_share > 0 or pair.current_null_share > 0
+    figure = (
+        make_subplots(rows=1, cols=2, column_widths=[0.88, 0.12], shared_yaxes=True, horizontal_spacing=0.03)
+        if nulls
+        else make_subplots(rows=1, cols=1)
+    )
+    if pair.edges:
+        edges = _without_long_tails(np.array(pair.edges, dtype=np.float64))
+        middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+        hover = "%{x:,.4~g}: %{y:.1%}<extra>"
+        bars = go.Bar(
+            x=middle,
+            y=np.array(pair.baseline),
+            width=width,
+            marker={"color": charts.faded(BASELINE, 0.55), "line": {"width": 0}},
+            hovertemplate=f"{hover}baseline</extra>",
+        )
+        steps = go.Scatter(
+            x=edges,
+            y=np.append(pair.current, pair.current[-1:]),
+            mode="lines",
+            line={"color": CURRENT, "width": 2, "shape": "hv"},
+            hovertemplate=f"{hover}current</extra>",
+        )
+        figure.add_trace(bars, row=1, col=1)
+        figure.add_trace(steps, row=1, col=1)
+        figure.update_xaxes(title=wording.plain(pair.feature), row=1, col=1)
+    else:
+        names = [wording.plain(level, length=20) for level in pair.levels]
+        _two_bars(figure, names=names, baseline=pair.baseline, current=pair.current, col=1)
+        figure.update_xaxes(title=wording.plain(pair.feature), type="category", row=1, col=1)
+    if nulls:
+        _two_bars(
+            figure, names=["null"], baseline=(pair.baseline_null_share,), current=(pair.current_null_share,), col=2
+        )
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
+    figure.update_yaxes(title="Share of rows", row=1, col=1)
+    figure = charts.finish(figure, title=title, height=280, subtitle=_sides(pair))
+    figure.update_layout(bargap=0.25)
+    return figure
+
+
+def _without_long_tails(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Draw the first and last bin, which hold the tails, no wider than twice the usual bin."""
+    if len(edges) < 4:
+        return edges
+    usual = 2 * float(np.median(np.diff(edges)))
+    drawn = edges.copy()
+    drawn[0], drawn[-1] = max(edges[0], edges[1] - usual), min(edges[-1], edges[-2] + usual)
+    return drawn
+
+
+def _two_bars(
+    figure: go.Figure, *, names: Sequence[str], baseline: Sequence[float], current: Sequence[float], col: int
+) -> None:
+    for side, shares, colour in (("baseline", baseline, BASELINE), ("current", current, CURRENT)):
+        bars = go.Bar(
+            x=list(names),
+            y=np.array(shares),
+            marker_color=colour,
+            offsetgroup=side,
+            hovertemplate=f"%{{x}}: %{{y:.1%}}<extra>{side}</extra>",
+        )
+        figure.add_trace(bars, row=1, col=col)
+
+
+def cdf(pair: Distribution, *, title: str, state: State = State.UNKNOWN) -> go.Figure:
+    """Draw both cumulative shares with the KS gap where it is largest, in the colour of the feature's state."""
+    rows = np.array(pair.cdf, dtype=np.float64).reshape(-1, 3)
+    figure = go.Figure()
+    for column, colour, name in ((1, BASELINE, "baseline"), (2, CURRENT, "current")):
+        style = {"color": colour, "width": 2, "shape": "hv"}
+        hover = f"%{{y:.1%}} of {name} at or below %{{x:,.4~g}}<extra></extra>"
+        figure.add_trace(go.Scatter(x=rows[:, 0], y=rows[:, column], mode="lines", line=style, hovertemplate=hover))
+    if pair.gap_at is not None and len(rows):
+        at = rows[int(np.argmin(np.abs(rows[:, 0] - pair.gap_at)))]
+        figure.add_trace(
+            go.Scatter(
+                x=[at[0], at[0]],
+                y=[at[1], at[2]],
+                mode="lines",
+                line={"color": STATE_COLOURS[state], "width": 4},
+                hoverinfo="skip",
+            )
+        )
+    figure.update_xaxes(title=wording.plain(pair.feature))
+    figure.update_yaxes(title="Share of rows at or below", tickformat=".0%", range=[0, 1.02])
+    return charts.finish(figure, title=title, height=280, subtitle=_sides(pair))

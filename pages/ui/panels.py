@@ -1,0 +1,337 @@
+"""Blocks that pages repeat: the opening sentence, state cards, empty states, charts with their table, confirmations.
+
+Everything foreign is escaped by the caller through ``wording.safe`` where it goes into Markdown (``sentence``, ``empty``);
+tables and charts take raw names. Nothing here knows a verb.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.ui import session, wording
+from pages.ui.wording import State
+from pipeline_core.records import Finding, Job, JobStatus, Severity
+
+Rows = Sequence[Mapping[str, object]]
+"""A small table: one mapping a row, the same keys in each."""
+
+ROWS_MAX = 200
+CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One state card: title, state, one figure, what it is against, the last values, where it leads."""
+
+    title: str
+    state: State
+    value: str
+    delta: str | None = None
+    note: str = ""
+    history: tuple[float, ...] = ()
+    page: str | None = None
+    link: str = "Open"
+    help: str | None = None
+    query: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One labelled figure; ``help`` is a key of ``wording.GLOSSARY`` or a text."""
+
+    label: str
+    value: str
+    help: str | None = None
+
+
+def sentence(text: str, *, state: State = State.OK) -> None:
+    """Open the page with the answer: icon and word of the state, then Markdown with the figures in it."""
+    colour = wording.badge_colour(state)
+    st.title(f":{colour}[{wording.icon(state)}] {text}", anchor=False)
+
+
+def cards(items: Sequence[Card], *, key: str) -> None:
+    """Draw cards of equal height in one row."""
+    for i, (column, item) in enumerate(zip(st.columns(len(items)), items, strict=True)):
+        box = column.container(
+            border=True, height="stretch", key=f"{key}_{i}", gap="xsmall", vertical_alignment="distribute"
+        )
+        with box:
+            _card(item)
+
+
+def _card(item: Card) -> None:
+    colour = wording.badge_colour(item.state)
+    with st.container(gap="xsmall"):
+        st.markdown(f"**{item.title}**  \n:{colour}[{wording.icon(item.state)} {wording.word(item.state)}]")
+        st.metric(
+            item.title,
+            item.value,
+            delta=item.delta,
+            delta_color="off",
+            delta_arrow="off",
+            label_visibility="collapsed",
+            help=wording.GLOSSARY.get(item.help or "", item.help),
+            chart_data=list(item.history) or None,
+            chart_type="line",
+        )
+        if item.note:
+            st.caption(item.note)
+    if item.page is not None:
+        st.page_link(
+            session.PAGES[item.page], label=item.link, icon=":material/arrow_forward:", query_params=item.query
+        )
+
+
+def facts(items: Sequence[Fact], *, key: str, columns: int = 4) -> None:
+    """Draw labelled figures in a compact grid, definitions on hover."""
+    with st.grid(columns, key=key, gap="small"):
+        for item in items:
+            with st.container(gap=None):
+                st.caption(item.label, help=wording.GLOSSARY.get(item.help or "", item.help))
+                st.markdown(f"**{item.value}**")
+
+
+def empty(title: str, text: str, *, page: str | None = None, action: str = "", key: str = "empty") -> None:
+    """Say what this page will show and hold the one primary button that gets there (``session.PAGES[page]``)."""
+    st.title(title, anchor=False)
+    with st.container(border=True, key=key):
+        st.markdown(text)
+        if page is not None and st.button(action, type="primary", icon=":material/arrow_forward:", key=f"{key}_go"):
+            st.switch_page(session.PAGES[page])
+
+
+def next_step(label: str, page: str, *, key: str, why: str = "", query: Mapping[str, str] | None = None) -> None:
+    """Draw the page's one obvious next step as a primary button that switches to ``session.PAGES[page]``."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_step"):
+        if st.button(label, type="primary", icon=":material/arrow_forward:", key=key):
+            st.switch_page(session.PAGES[page], query_params=query)
+        if why:
+            st.caption(why)
+
+
+def chart(
+    figure: go.Figure, *, key: str, alt: str, table: Rows = (), on_point: Callable[[list[Any]], None] | None = None
+) -> None:
+    """Draw a chart with its table and CSV download folded below.
+
+    Parameters
+    ----------
+    figure : Figure
+        From ``charts`` and its neighbours.
+    key : str
+        Unique on the page.
+    alt : str
+        What the chart shows, for those who do not see it.
+    table : rows, optional
+        The same figures as a table.
+    on_point : callable, optional
+        Gets the ``customdata`` of a clicked point, before the page runs again: set widget state there.
+    """
+
+    def clicked() -> None:
+        points = st.session_state[key].selection.points
+        if points and on_point is not None:
+            on_point(list(points[0].get("customdata") or ()))
+
+    select: Any = clicked if on_point is not None else "ignore"
+    with st.container(gap=None, key=f"{key}_chart"):
+        st.plotly_chart(figure, key=key, alt=alt, on_select=select, selection_mode="points", config=CONFIG)
+        if table:
+            fold = st.popover("Table", icon=":material/table:", type="tertiary", key=f"{key}_fold", on_change="rerun")
+            with fold:
+                if fold.open:
+                    st.dataframe(
+                        _plain(table[:ROWS_MAX]), hide_index=True, key=f"{key}_rows", alt=alt, placeholder=wording.DASH
+                    )
+                    download_csv("Download CSV", table, name=f"{key}.csv", key=f"{key}_csv")
+
+
+def table(
+    rows: Rows, *, key: str, alt: str, columns: Mapping[str, Any] | None = None, select: bool = False
+) -> int | None:
+    """Draw a table, paged above 200 rows.
+
+    Parameters
+    ----------
+    rows : rows
+        What to show.
+    key, alt : str
+        As for ``chart``.
+    columns : mapping, optional
+        A ``column_config``.
+    select : bool
+        Whether a row can be picked.
+
+    Returns
+    -------
+    int or None
+        The index of the picked row in ``rows``.
+    """
+    pages = -(-len(rows) // ROWS_MAX)
+    first = 0 if pages <= 1 else (st.pagination(pages, key=f"{key}_page") - 1) * ROWS_MAX
+    shown = _plain(rows[first : first + ROWS_MAX])
+    if not select:
+        st.dataframe(
+            shown, hide_index=True, key=key, alt=alt, column_config=dict(columns or {}), placeholder=wording.DASH
+        )
+        return None
+    event = st.dataframe(
+        shown,
+        hide_index=True,
+        key=key,
+        alt=alt,
+        column_config=dict(columns or {}),
+        placeholder=wording.DASH,
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    picked = event.selection.rows
+    return first + picked[0] if picked and first + picked[0] < len(rows) else None
+
+
+def _plain(rows: Rows) -> dict[str, list[object]]:
+    return {name: [row.get(name) for row in rows] for name in (rows[0] if rows else {})}
+
+
+_SEVERITIES = {
+    Severity.ERROR: (State.PAGE, "Error"),
+    Severity.WARNING: (State.WATCH, "Warning"),
+    Severity.INFO: (State.UNKNOWN, "Note"),
+}
+
+
+def findings(items: Sequence[Finding], *, key: str, most: int = 50) -> None:
+    """List findings as sentences, errors first, each with severity icon and word, and its code."""
+    order = list(_SEVERITIES)
+    ranked = sorted(items, key=lambda item: order.index(item.severity))
+    with st.container(key=key, gap="xsmall"):
+        for item in ranked[:most]:
+            state, word = _SEVERITIES[item.severity]
+            mark = f":{wording.badge_colour(state)}[{wording.icon(state)} **{word}**]"
+            st.markdown(f"{mark}  {wording.safe(item.message, length=600)} :gray[{wording.safe(item.code)}]")
+        if len(ranked) > most:
+            st.caption(f"{len(ranked) - most} more: see the download.")
+
+
+def csv_text(rows: Rows) -> str:
+    """Write a table as CSV text whose cells no spreadsheet runs as formulas."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    names = list(rows[0]) if rows else []
+    writer.writerow([wording.cell(name) for name in names])
+    writer.writerows([wording.cell(row.get(name)) for name in names] for row in rows)
+    return out.getvalue()
+
+
+def download_csv(label: str, rows: Rows, *, name: str, key: str) -> None:
+    """Offer a table as a CSV file whose text cells no spreadsheet runs as formulas."""
+    st.download_button(
+        label,
+        csv_text(rows).encode("utf-8-sig"),
+        file_name=name,
+        mime="text/csv",
+        icon=":material/download:",
+        key=key,
+        on_click="ignore",
+    )
+
+
+def confirm(
+    title: str,
+    consequences: str,
+    *,
+    button: str,
+    action: Callable[[str, str], None],
+    key: str,
+    reason: str | None = None,
+) -> None:
+    """Open a dialog that states the consequences and asks for the person's name and a reason.
+
+    Parameters
+    ----------
+    title, consequences : str
+        What is asked, and what happens then (Markdown).
+    button : str
+        What the button says.
+    action : callable
+        ``action(by, reason)``, run in the button's callback; the dialog closes after it. A known error is shown above
+        the page.
+    key : str
+        Unique on the page.
+    reason : str or None
+        The label of the reason's field; None asks for neither name nor reason.
+    """
+
+    def act() -> None:
+        why = st.session_state.get(f"{key}_reason", "")
+        with session.later():
+            action(st.session_state.get("person_name", ""), why.strip())
+
+    @st.dialog(title)
+    def ask() -> None:
+        st.markdown(consequences)
+        missing = ""
+        if reason is not None:
+            by = session.person(key=f"{key}_by")
+            why = st.text_area(reason, key=f"{key}_reason", max_chars=500)
+            missing = "" if by and why.strip() else "Fill in your name and the reason first."
+        if st.button(
+            button, type="primary", key=f"{key}_yes", on_click=act, disabled=bool(missing), help=missing or None
+        ):
+            st.rerun()
+
+    ask()
+
+
+_VERBS = {
+    "train": "Training",
+    "challenge": "Comparing with the champion",
+    "check": "Checking the windows",
+    "demo": "Building the demo",
+    "define": "Reading the first file",
+    "receive": "Receiving a batch",
+    "score": "Scoring",
+    "labels": "Joining labels",
+}
+
+
+def job_name(job: Job) -> str:
+    """Say what a job does: ``"Training lending"``."""
+    return f"{_VERBS.get(job.verb, job.verb)}{'' if job.model is None else ' ' + wording.safe(job.model, length=30)}"
+
+
+def job_progress(model_name: str | None = None, *, key: str, empty_text: str = "") -> None:
+    """Show the active jobs with bar and step; refreshes itself only while one is active, then reruns the page."""
+    every = 1.0 if session.active_jobs() else None
+    st.fragment(_jobs, run_every=every, key=f"{key}_fragment")(model_name, key, empty_text)
+
+
+def _jobs(model_name: str | None, key: str, empty_text: str) -> None:
+    active = session.active_jobs(model_name)
+    with st.container(key=key, gap="xsmall"):
+        for job in active:
+            waiting = "waiting for the job before it" if job.status is JobStatus.QUEUED else wording.safe(job.message)
+            st.progress(min(max(job.progress, 0.0), 1.0), text=f"**{job_name(job)}** – {waiting}")
+        if active:
+            st.caption("You may leave this page; the work goes on.")
+        elif empty_text:
+            st.caption(empty_text)
+    ended = session.finished_jobs()
+    for job in ended:
+        if job.status is JobStatus.FAILED:
+            st.session_state["complaint"] = (f"{job_name(job)} failed", job.error or "No reason was kept.")
+        else:
+            session.tell(f"{job_name(job)}: done. {wording.safe(job.message, length=200)}")
+    if ended:
+        st.rerun(scope="app")

@@ -1,0 +1,114 @@
+"""Figures of the release pages that no other page needs: shares of several versions, and who was champion when.
+
+Record in, plotly figure out; no Streamlit. Colours come from ``charts``; names are escaped here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import plotly.graph_objects as go
+
+from pages.ui import charts, wording
+from pipeline_core.records import ModelVersion, Promotion, Stage, Verdict
+
+SHADES = ("#868E96", "#ADB5BD", "#5C636A", "#C9CED3")
+ROW_PX = 26
+_OTHER_UNITS = {"r2"}  # a share beside errors in the target's unit would be a dot at zero
+
+
+def version_colours(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
+    """Give champion blue, the newest challenger orange, and greys to the others, in the order given."""
+    newest = max((v.version for v in versions if v.stage is Stage.CHALLENGER), default=None)
+    greys = iter(SHADES * (len(versions) // len(SHADES) + 1))
+    colours = []
+    for version in versions:
+        if version.stage is Stage.CHAMPION:
+            colours.append(charts.CHAMPION)
+        elif version.version == newest:
+            colours.append(charts.CHALLENGER)
+        else:
+            colours.append(next(greys))
+    return tuple(colours)
+
+
+def shares_side_by_side(versions: Sequence[ModelVersion], *, title: str, most: int = 12) -> go.Figure:
+    """SHAP share per feature, one bar a version; the features that matter most to any of them on top."""
+    names = sorted(
+        {name for v in versions for name in v.shap_shares},
+        key=lambda name: max(v.shap_shares.get(name, 0.0) for v in versions),
+        reverse=True,
+    )[:most]
+    figure = go.Figure()
+    labels = [wording.plain(name, length=28) for name in names]
+    for version, colour in zip(versions, version_colours(versions), strict=True):
+        figure.add_bar(
+            y=labels,
+            x=[version.shap_shares.get(name, 0.0) for name in names],
+            orientation="h",
+            name=f"v{version.version} {version.stage}",
+            marker_color=colour,
+            hovertemplate="%{y}: %{x:.1%}<extra>v" + str(version.version) + "</extra>",
+        )
+    figure.update_layout(
+        title=title,
+        barmode="group",
+        height=max(220, 110 + ROW_PX * len(names) * max(1, len(versions) // 2)),
+        margin={"l": 8, "r": 16, "t": 64, "b": 44},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(title="SHAP share", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return figure
+
+
+def reigns(
+    versions: Sequence[ModelVersion], promotions: Sequence[Promotion], *, now: datetime, title: str
+) -> go.Figure:
+    """One row a version: a dot where it was made, a blue line for as long as it was champion."""
+    rows = sorted(versions, key=lambda v: v.version)
+    labels = {v.version: f"v{v.version}" for v in rows}
+    figure = go.Figure()
+    for start, end, number, move in _spells(promotions, now):
+        figure.add_scatter(
+            x=[start, end], y=[labels.get(number, f"v{number}")] * 2, mode="lines", name="champion",
+            line={"color": charts.CHAMPION, "width": 9}, showlegend=False,
+            hovertemplate=f"champion since {wording.clock(start)}<br>{move.action} by {wording.plain(move.by)}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=[v.created_at for v in rows], y=[labels[v.version] for v in rows], mode="markers", showlegend=False,
+        marker={"size": 11, "symbol": "circle-open", "line": {"width": 2}, "color": [stage_colour(v) for v in rows]},
+        text=[f"v{v.version} made {wording.clock(v.created_at)}" for v in rows],
+        hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(title=title, height=150 + 30 * len(rows), margin={"l": 8, "r": 16, "t": 48, "b": 40})
+    figure.update_xaxes(title="Time (UTC)")
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=[labels[v.version] for v in rows])
+    return figure
+
+
+def _spells(promotions: Sequence[Promotion], now: datetime) -> list[tuple[datetime, datetime, int, Promotion]]:
+    ordered = sorted(promotions, key=lambda p: p.epoch)
+    ends = [p.at for p in ordered[1:]] + [now]
+    return [(move.at, end, move.version, move) for move, end in zip(ordered, ends, strict=True)]
+
+
+def stage_colour(version: ModelVersion) -> str:
+    """Give champion blue, challenger orange, retired grey."""
+    colours: Mapping[Stage, str] = {Stage.CHAMPION: charts.CHAMPION, Stage.CHALLENGER: charts.CHALLENGER}
+    return colours.get(version.stage, charts.BASELINE)
+
+
+def verdict_dots(verdict: Verdict, *, title: str) -> go.Figure:
+    """Difference per metric with its interval; on the deciding one the margin, keep to its left and promote to its right."""
+    shown = {name: pair for name, pair in verdict.metrics.items() if name not in _OTHER_UNITS}
+    ordered = dict(sorted(shown.items(), key=lambda item: not item[1].decides))
+    figure = charts.difference_dots(ordered, title=title)
+    deciding = next((pair for pair in ordered.values() if pair.decides), None)
+    if deciding is not None and deciding.margin is not None:
+        figure.add_annotation(
+            x=-deciding.margin, y=len(ordered) - 1, yshift=22, text="← keep | promote →", showarrow=False,
+            font={"size": 11},
+        )  # fmt: skip
+    return figure

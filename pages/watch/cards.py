@@ -1,0 +1,154 @@
+"""The overview's five cards; pure. Foreign names are escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pages.ui import wording
+from pages.ui.panels import Card
+from pages.ui.wording import State
+from pages.watch import reads, words
+from pages.watch.reads import Seen
+from pipeline_core.records import BatchStatus, ModelVersion, Schema, Severity, WindowReport
+
+
+def cards(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> list[Card]:
+    """Give the five cards of the overview; needs a champion."""
+    return [_champion_card(seen, schema), _batch_card(seen), *_signal_cards(windows, schema)]
+
+
+def _champion_card(seen: Seen, schema: Schema) -> Card:
+    champion = seen.champion
+    if champion is None:
+        return Card(
+            title="Champion", state=State.UNKNOWN, value=wording.DASH, note="none yet", page="training", link="Train"
+        )
+    name = wording.primary_metric(champion.metrics)
+    figure = champion.metrics[name] if name else None
+    low, high = getattr(figure, "low", None), getattr(figure, "high", None)
+    between = f"{wording.number(low)}–{wording.number(high)}" if low is not None else None
+    return Card(
+        title=f"Champion v{champion.version}",
+        state=State.OK,
+        value=words.validated(champion),
+        delta=between,
+        note=f"on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}",
+        page="registry",
+        link="Lineage",
+        help=name,
+    )
+
+
+def _fitted(champion: ModelVersion, schema: Schema) -> str:
+    until = champion.dataset.holdout_from or champion.dataset.last_event_at
+    rows = wording.count(champion.dataset.fit_rows, "row")
+    return f"fitted on {rows}" + (f" until {wording.moment(until, schema)}" if until else "")
+
+
+def _batch_card(seen: Seen) -> Card:
+    if not seen.batches:
+        return Card(
+            title="Last batch", state=State.UNKNOWN, value=wording.DASH, note="none yet", page="batches", link="Upload"
+        )
+    last = seen.batches[0]
+    warned = sum(finding.severity is Severity.WARNING for finding in last.findings)
+    state = State.PAGE if last.status is BatchStatus.QUARANTINED else State.WATCH if warned else State.OK
+    told = (
+        "quarantined"
+        if state is State.PAGE
+        else f"accepted, {wording.count(warned, 'warning')}"
+        if warned
+        else "accepted"
+    )
+    accepted = [batch for batch in seen.batches if batch.status is BatchStatus.ACCEPTED]
+    return Card(
+        title="Last batch",
+        state=state,
+        value=wording.count(last.rows, "row"),
+        delta=told,
+        note=f"received {wording.clock(last.received_at)}",
+        history=tuple(float(batch.rows) for batch in reversed(accepted[:30])),
+        page="batches",
+        link="Batches",
+    )
+
+
+def _signal_cards(windows: Sequence[WindowReport], schema: Schema) -> list[Card]:
+    if not windows:
+        blank = {
+            "state": State.UNKNOWN,
+            "value": wording.DASH,
+            "note": "not checked yet",
+            "page": "drift",
+            "link": "Check",
+        }
+        return [Card(title=title, **blank) for title in ("Data drift", "Predictions", "Performance")]  # type: ignore[arg-type]
+    return [_drift_card(windows, schema), _prediction_card(windows), _performance_card(windows, schema)]
+
+
+def _recent(values: Sequence[float | None]) -> tuple[float, ...]:
+    return tuple(value for value in values if value is not None)[-30:]
+
+
+def _drift_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
+    last = windows[-1]
+    drifted = sum(feature.drifted for feature in last.features)
+    known = [window.weighted_drift for window in windows]
+    return Card(
+        title="Data drift",
+        state=words.drift_state(last),
+        value=wording.number(last.weighted_drift),
+        delta="too few rows" if words.undecided(last) else f"{drifted} of {len(last.features)} features",
+        note=wording.span(last.start, last.end, schema),
+        history=_recent(known),
+        page="drift",
+        link="Drift",
+        help="weighted_drift",
+    )
+
+
+def _prediction_card(windows: Sequence[WindowReport]) -> Card:
+    moved = windows[-1].prediction_drift
+    known = moved.current_mean is not None
+    delta = None
+    if moved.current_mean is not None and moved.baseline_mean is not None:
+        delta = f"baseline {wording.number(moved.baseline_mean)}"
+    return Card(
+        title="Predictions",
+        state=State.UNKNOWN if not known else State.PAGE if moved.drifted else State.OK,
+        value=wording.number(moved.current_mean),
+        delta=delta,
+        note=f"mean score of {wording.count(moved.rows, 'row')}"
+        if known
+        else wording.safe(moved.reason or "not scored"),
+        history=_recent([window.prediction_drift.current_mean for window in windows]),
+        page="batches" if not known else "drift",
+        link="Score a batch" if not known else "Drift",
+        help="prediction_drift",
+    )
+
+
+def _performance_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
+    last = reads.last_measured(windows)
+    if last is None:
+        why = windows[-1].performance.reason or "no ground truth yet"
+        return Card(
+            title="Performance", state=State.UNKNOWN, value=wording.DASH, note=wording.safe(why, length=60), page="batches",
+            link="Upload labels", help="performance",
+        )  # fmt: skip
+    figures = [reads.primary(window) for window in windows]
+    now, reference = reads.primary(last), last.performance.reference
+    delta = (
+        None if now is None or reference is None else f"{wording.signed(now.value - reference, digits=2)} to validation"
+    )
+    return Card(
+        title="Performance",
+        state=State.PAGE if last.performance.dropped else State.OK,
+        value=words.metric(last),
+        delta=delta,
+        note=f"{wording.count(last.performance.labelled_rows)} labels, {wording.span(last.start, last.end, schema)}",
+        history=_recent([figure.value if figure else None for figure in figures]),
+        page="training",
+        link="Retrain",
+        help="performance",
+    )

@@ -1,0 +1,262 @@
+"""Blocks of the drift page: what to look at, how to pick it, and the evidence as charts and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import charts, drift_charts, panels, session, wording
+from pages.ui.charts import Line
+from pages.watch import reads, words
+from pipeline_core.records import AlertLevel, Distribution, FeatureDrift, Schema, TimeUnit, WatchReport, WindowReport
+
+CLOCK_SIZES = ("7d", "30d", "90d", "1000rows")
+ORDER_SIZES = ("1000rows", "5000rows")
+
+
+def size_words(size: str) -> str:
+    """Give a window length in words: ``7d`` -> ``7 days``."""
+    for unit, noun in (("rows", "row"), ("d", "day"), ("h", "hour")):
+        if size.endswith(unit) and size.removesuffix(unit).isdigit():
+            return wording.count(int(size.removesuffix(unit)), noun)
+    return size
+
+
+def size_choice(schema: Schema, latest: WatchReport | None) -> str:
+    """Give the window length that the URL asks for, or that of the latest check."""
+    options = _sizes(schema, latest)
+    chosen = session.asked("size")
+    return chosen if chosen in options else options[0]
+
+
+def _sizes(schema: Schema, latest: WatchReport | None) -> list[str]:
+    usual = CLOCK_SIZES if schema.time_unit in {TimeUnit.CLOCK, TimeUnit.DAY} else ORDER_SIZES
+    first = [latest.window] if latest else []
+    return list(dict.fromkeys([*first, *usual]))
+
+
+def controls(schema: Schema, report: WatchReport | None, *, size: str) -> None:
+    """Draw the window length, when it was checked, and the button that checks now."""
+    latest = session.cached(reads.report, schema.model, None)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
+        st.session_state["size_pick"] = size
+        st.segmented_control(
+            "Window length",
+            _sizes(schema, latest),
+            required=True,
+            format_func=size_words,
+            key="size_pick",
+            on_change=lambda: session.ask(size=st.session_state["size_pick"]),
+        )
+        busy = any(job.verb == "check" for job in session.active_jobs(schema.model))
+        pressed = st.button(
+            "Check now",
+            icon=":material/refresh:",
+            key="check_now",
+            disabled=busy,
+            type="primary" if report is None else "secondary",
+            help="A check is running."
+            if busy
+            else "Compare every window with the rows that the champion was fitted on.",
+        )
+        if report is not None:
+            st.caption(
+                f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')} of "
+                f"champion v{report.version}, checked {wording.clock(report.checked_at)}"
+            )
+    if pressed:
+        with session.guard():
+            session.submit("check", schema.model, {"window": size})
+            st.rerun()
+
+
+def nothing_checked(schema: Schema, size: str, report: WatchReport | None) -> None:
+    """Say why there is no window to show, and hold the button that makes them."""
+    if report is not None and report.windows:
+        st.title("No window lies in the chosen period.", anchor=False)
+        st.markdown(
+            f"There are {wording.count(len(report.windows), 'window')} outside it. Pick **All** in the sidebar."
+        )
+    elif report is not None:
+        st.title("No data has come in since the champion was trained.", anchor=False)
+        st.markdown("Receive a later batch; its windows are then compared with the training data.")
+        panels.next_step("Receive a batch", "batches", key="receive")
+        return
+    else:
+        st.title(f"Not checked in windows of {size_words(size)} yet.", anchor=False)
+        st.markdown(
+            "A check compares each window of later data with the rows that the champion was fitted on, feature by feature, and "
+            "shows here which change matters."
+        )
+    controls(schema, report, size=size)
+
+
+def picked(windows: Sequence[WindowReport]) -> tuple[str, WindowReport]:
+    """Give the feature and window that the URL asks for, or the ones that matter most."""
+    best_feature, best_window = _leading(windows)
+    feature, key = session.asked("feature"), session.asked("window")
+    names = _features(windows)
+    return (feature if feature in names else best_feature), (_window(windows, key) or best_window)
+
+
+def _window(windows: Sequence[WindowReport], key: str | None) -> WindowReport | None:
+    """Find the window that starts at what the URL says, or else the one that holds that moment."""
+    exact = next((window for window in windows if wording.window_key(window.start) == key), None)
+    if exact is not None or key is None:
+        return exact
+    try:
+        at = datetime.fromisoformat(key).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return next((window for window in windows if window.start <= at < window.end), None)
+
+
+def _features(windows: Sequence[WindowReport]) -> list[str]:
+    return [drift.feature for drift in sorted(windows[-1].features, key=lambda d: (-d.shap_share, d.feature))]
+
+
+def _leading(windows: Sequence[WindowReport]) -> tuple[str, WindowReport]:
+    """Give the newest window that is large enough to judge, and the feature in it that can mean most."""
+    newest = next((window for window in reversed(windows) if not words.undecided(window)), windows[-1])
+    best = max(newest.features, key=lambda drift: (drift.drifted, drift.contribution, drift.shap_share))
+    return best.feature, newest
+
+
+def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, window: WindowReport) -> None:
+    """Draw the two selectboxes, feature by SHAP share and window newest first; what is picked goes into the URL."""
+    starts = {wording.window_key(window.start): window for window in reversed(windows)}
+    share = {drift.feature: drift.shap_share for drift in windows[-1].features}
+
+    def named(name: str) -> str:
+        return f"{wording.shorten(name, 40)} ({wording.percent(share.get(name), digits=0)})"
+
+    def dated(key: str) -> str:
+        found = starts[key]
+        level = "" if found.alert is AlertLevel.NONE else f" · {wording.word(wording.state_of(found.alert))}"
+        return f"{wording.span(found.start, found.end, schema)}{level}"
+
+    st.session_state["feature_pick"] = feature
+    st.session_state["window_pick"] = wording.window_key(window.start)
+    left, right = st.columns(2)
+    left.selectbox(
+        "Feature (SHAP share)",
+        _features(windows),
+        format_func=named,
+        key="feature_pick",
+        on_change=lambda: session.ask(feature=st.session_state["feature_pick"]),
+    )
+    right.selectbox(
+        "Window",
+        list(starts),
+        format_func=dated,
+        key="window_pick",
+        on_change=lambda: session.ask(window=st.session_state["window_pick"]),
+    )
+
+
+def pick(clicked: Sequence[Any]) -> None:
+    """Take a clicked cell of the heat map into the URL."""
+    if len(clicked) >= 2:
+        session.ask(feature=str(clicked[0]), window=str(clicked[1]))
+
+
+def pick_feature(clicked: Sequence[Any]) -> None:
+    """Take a clicked point of the quadrant into the URL."""
+    if clicked:
+        session.ask(feature=str(clicked[0]))
+
+
+def legend(shown: int, total: int) -> str:
+    """Say how to read the heat map, with the words of the states."""
+    page, watch = wording.State.PAGE, wording.State.WATCH
+    hidden = (
+        f" The {shown} features that matter most of {total} are shown; all are in the table." if shown < total else ""
+    )
+    return (
+        f":small[:{wording.badge_colour(page)}[● {wording.word(page)}]: drifted, and the model leans on it. "
+        f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little. "
+        f"Stroke: too few rows to say. The stronger the blue, the further from the baseline. Click a cell to see what changed.{hidden}]"
+    )
+
+
+def side_by_side(pair: Distribution, found: FeatureDrift) -> None:
+    """Draw baseline against current, and for a number both cumulative shares with the gap."""
+    left, right = st.columns(2, gap="large") if pair.cdf else (st.container(), None)
+    with left:
+        panels.chart(
+            drift_charts.distribution(pair, title="What came in?"),
+            key="distribution",
+            alt=f"Distribution of {pair.feature} in the baseline and in the window",
+            table=distribution_rows(pair),
+        )
+    if right is None:
+        return
+    with right:
+        at = "" if pair.gap_at is None else f" at {wording.number(pair.gap_at)}"
+        panels.chart(
+            drift_charts.cdf(
+                pair,
+                title=f"How far apart? KS distance {wording.number(found.effect)}{at}",
+                state=wording.state_of(found.alert) if found.drifted else wording.State.UNKNOWN,
+            ),
+            key="cdf",
+            alt=f"Cumulative shares of {pair.feature} in baseline and window with the widest gap",
+            table=[{"Value": value, "Baseline": base, "Current": now} for value, base, now in pair.cdf],
+        )
+
+
+def distribution_rows(pair: Distribution) -> panels.Rows:
+    """Give the bars as a table."""
+    if pair.edges:
+        names = [
+            f"{wording.number(a)} to {wording.number(b)}" for a, b in zip(pair.edges, pair.edges[1:], strict=False)
+        ]
+    else:
+        names = list(pair.levels)
+    rows = [
+        {"Value": n, "Baseline share": b, "Current share": c}
+        for n, b, c in zip(names, pair.baseline, pair.current, strict=True)
+    ]
+    nulls = {"Value": "null", "Baseline share": pair.baseline_null_share, "Current share": pair.current_null_share}
+    return [*rows, nulls]
+
+
+def history(windows: Sequence[WindowReport], schema: Schema, feature: str) -> Line:
+    """Give a feature's effect by window."""
+    return Line(
+        name=feature,
+        x=[wording.position(window.start, schema) for window in windows],
+        y=[drift.effect if (drift := _of(window, feature)) else None for window in windows],
+        colour=charts.CURRENT,
+    )
+
+
+def history_rows(windows: Sequence[WindowReport], schema: Schema, feature: str) -> panels.Rows:
+    """Give a feature's history as a table, newest first."""
+    return [
+        {"Window": wording.span(window.start, window.end, schema), **words.drift_row(drift)}
+        for window in reversed(windows)
+        if (drift := _of(window, feature)) is not None
+    ]
+
+
+def feature_rows(window: WindowReport) -> panels.Rows:
+    """Give one window's features as a table, those that can mean most first."""
+    ranked = sorted(window.features, key=lambda drift: -drift.contribution)
+    return [{"Feature": drift.feature, **words.drift_row(drift)} for drift in ranked]
+
+
+def heat_rows(windows: Sequence[WindowReport], schema: Schema) -> panels.Rows:
+    """Give every cell as a table, newest window first."""
+    return [
+        {"Window": wording.span(window.start, window.end, schema), "Feature": drift.feature, **words.drift_row(drift)}
+        for window in reversed(windows)
+        for drift in sorted(window.features, key=lambda d: d.shap_rank)
+    ]
+
+
+def _of(window: WindowReport, feature: str) -> FeatureDrift | None:
+    return next((drift for drift in window.features if drift.feature == feature), None)

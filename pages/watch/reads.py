@@ -1,0 +1,212 @@
+"""What the watch pages read: functions of the store for ``session.cached``, and small sums over records; no Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from pages.ui import wording
+from pages.ui.session import Period
+from pipeline_core.flows import watch
+from pipeline_core.records import (
+    Alert,
+    AlertLevel,
+    BatchReport,
+    BatchStatus,
+    Distribution,
+    Measured,
+    ModelVersion,
+    Promotion,
+    Stage,
+    Verdict,
+    WatchReport,
+    WindowReport,
+)
+from pipeline_core.sources.demo import Incident
+from pipeline_core.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One model as the watch sees it; ``report`` is the latest check of the champion, ``alerts`` the open ones."""
+
+    champion: ModelVersion | None
+    versions: tuple[ModelVersion, ...]
+    verdict: Verdict | None
+    promotions: tuple[Promotion, ...]
+    batches: tuple[BatchReport, ...]
+    report: WatchReport | None
+    alerts: tuple[Alert, ...]
+
+    @property
+    def challenger(self) -> ModelVersion | None:
+        """The newest version that waits for a decision."""
+        return next((version for version in self.versions if version.stage is Stage.CHALLENGER), None)
+
+
+def seen(store: Store, model: str) -> Seen:
+    """Read what stands on the overview."""
+    champion = store.models.champion(model)
+    versions = store.models.versions(model)
+    challenger = next((version for version in versions if version.stage is Stage.CHALLENGER), None)
+    return Seen(
+        champion=champion,
+        versions=versions,
+        verdict=store.models.verdict(model, challenger.version) if challenger else None,
+        promotions=store.models.promotions(model),
+        batches=store.batches.list(model),
+        report=store.signals.watch(model, version=champion.version) if champion else None,
+        alerts=store.signals.alerts(model, open_only=True),
+    )
+
+
+def champion(store: Store, model: str) -> ModelVersion | None:
+    """Read the champion."""
+    return store.models.champion(model)
+
+
+def distribution(store: Store, model: str, feature: str, start: datetime, end: datetime) -> Distribution:
+    """Read a feature's distribution in baseline and window."""
+    return watch.distribution(store, model, feature=feature, start=start, end=end)
+
+
+def report(store: Store, model: str, size: str | None) -> WatchReport | None:
+    """Read the champion's latest check, of one window length or of any."""
+    champion = store.models.champion(model)
+    return store.signals.watch(model, version=champion.version, window=size) if champion else None
+
+
+def alerts(store: Store, model: str) -> tuple[Alert, ...]:
+    """Read all alerts of a model, open ones first, then by what they can mean."""
+    found = store.signals.alerts(model)
+    return tuple(sorted(found, key=lambda alert: (alert.acknowledged_at is not None, *_rank(alert))))
+
+
+_CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "prediction_drift": 2}
+
+
+def _rank(alert: Alert) -> tuple[bool, int, float, float]:
+    """Order pages first, then what is certainly harm, then by contribution and age."""
+    at = alert.window_start or alert.raised_at
+    code = _CODE_ORDER.get(alert.code, len(_CODE_ORDER))
+    return (alert.level is not AlertLevel.PAGE, code, -(alert.contribution or 0.0), -at.timestamp())
+
+
+def inside(windows: Sequence[WindowReport], period: Period) -> tuple[WindowReport, ...]:
+    """Give the windows that lie in the period, by their middle."""
+    return tuple(window for window in windows if period.covers(window.start, window.end))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Open alerts about the same thing, as one line: the one that can mean most stands for the group."""
+
+    alert: Alert
+    count: int
+    first: datetime | None
+    last: datetime | None
+
+
+def needs(alerts: Sequence[Alert]) -> tuple[Need, ...]:
+    """Group open alerts by code and feature; pages first, then by contribution."""
+    groups: dict[tuple[str, str | None], list[Alert]] = {}
+    for alert in alerts:
+        groups.setdefault((alert.code, alert.feature), []).append(alert)
+    found = []
+    for group in groups.values():
+        first = min((alert.window_start for alert in group if alert.window_start is not None), default=None)
+        last = max((alert.window_end for alert in group if alert.window_end is not None), default=None)
+        found.append(Need(alert=min(group, key=_rank), count=len(group), first=first, last=last))
+    return tuple(sorted(found, key=lambda need: _rank(need.alert)))
+
+
+def primary(window: WindowReport) -> Measured | None:
+    """Give the window's leading realised metric, where ground truth allowed to measure it."""
+    name = wording.primary_metric(window.performance.metrics)
+    figure = window.performance.metrics[name] if name else None
+    return figure if isinstance(figure, Measured) else None
+
+
+def last_measured(windows: Sequence[WindowReport]) -> WindowReport | None:
+    """Give the newest window whose leading metric is known."""
+    return next((window for window in reversed(windows) if primary(window) is not None), None)
+
+
+def dropped_since(windows: Sequence[WindowReport]) -> WindowReport | None:
+    """Give the first window of the drop that is still going on, skipping windows without ground truth."""
+    first = None
+    for window in reversed([window for window in windows if primary(window) is not None]):
+        if not window.performance.dropped:
+            break
+        first = window
+    return first
+
+
+def important_share(window: WindowReport, *, top_share: float) -> float:
+    """Give the SHAP share from which a feature counts as one that matters: that of the last one in the top share."""
+    shares = sorted((drift.shap_share for drift in window.features), reverse=True)
+    return shares[max(0, math.ceil(top_share * len(shares)) - 1)] if shares else 0.0
+
+
+def midnight(at: date) -> datetime:
+    """Give the start of a day in UTC."""
+    return datetime.combine(at, time.min, UTC)
+
+
+def found_in(incident: Incident, windows: Sequence[WindowReport], batches: Sequence[BatchReport]) -> list[str]:
+    """Say what the watch found while a demo incident lasted, in sentences (Markdown)."""
+    first, last = midnight(incident.first_day), midnight(incident.last_day) + timedelta(days=1)
+    during = [window for window in windows if window.start < last and window.end > first]
+    if not during:
+        return ["Before or after the windows that were checked."]
+    told = [_told(level, during) for level in (AlertLevel.PAGE, AlertLevel.WATCH)]
+    sentences = [text for text in told if text]
+    moved = [w.prediction_drift for w in during if w.prediction_drift.drifted]
+    if moved:
+        best = max(moved, key=lambda drift: drift.effect or 0.0)
+        sentences.append(
+            f"Scores moved: mean {wording.number(best.baseline_mean)} to {wording.number(best.current_mean)}."
+        )
+    sentences += _metric_told(during)
+    held = [batch for batch in batches if batch.status is BatchStatus.QUARANTINED and _overlaps(batch, first, last)]
+    sentences += [f"Quarantined: {wording.safe(batch.source)}." for batch in held]
+    return sentences or ["Nothing."]
+
+
+def _overlaps(batch: BatchReport, first: datetime, last: datetime) -> bool:
+    at = batch.first_event_at or batch.received_at
+    return first <= at < last
+
+
+def _told(level: AlertLevel, windows: Sequence[WindowReport]) -> str:
+    worst: dict[str, float] = {}
+    for window in windows:
+        for drift in window.features:
+            if drift.alert is level:
+                worst[drift.feature] = max(worst.get(drift.feature, 0.0), drift.effect or 0.0)
+    if not worst:
+        return ""
+    ranked = sorted(worst, key=lambda name: -worst[name])
+    names = ", ".join(f"{wording.safe(name, length=40)} ({wording.number(worst[name])})" for name in ranked[:3])
+    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
+    state = wording.state_of(level)
+    return f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}] {names}{more}."
+
+
+def _metric_told(windows: Sequence[WindowReport]) -> list[str]:
+    known = [(window, figure) for window in windows if (figure := primary(window)) is not None]
+    if not known:
+        return ["No ground truth yet."]
+    name = wording.metric_name(wording.primary_metric(known[0][0].performance.metrics) or "")
+    values = [figure.value for _, figure in known]
+    reference = wording.number(known[-1][0].performance.reference)
+    drops = sum(window.performance.dropped for window, _ in known)
+    between = (
+        wording.number(values[0])
+        if len(values) == 1
+        else f"{wording.number(min(values))}–{wording.number(max(values))}"
+    )
+    tail = f"; clearly lower in {wording.count(drops, 'window')}" if drops else ", no clear drop"
+    return [f"{name} {between}, was {reference}{tail}."]

@@ -1,0 +1,285 @@
+"""The sentences and cards of the watch pages; pure. Foreign names are escaped here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pages.ui import wording
+from pages.ui.panels import Fact
+from pages.ui.wording import State
+from pages.watch import reads
+from pages.watch.reads import Need, Seen
+from pipeline_core.policy import Policy
+from pipeline_core.records import (
+    Alert,
+    AlertLevel,
+    BatchStatus,
+    Decision,
+    DriftState,
+    FeatureDrift,
+    ModelVersion,
+    Schema,
+    WindowReport,
+)
+
+CODES = {
+    "data_drift": "Data drift",
+    "prediction_drift": "The scores moved",
+    "performance": "The model got worse",
+    "batch_quarantined": "A batch was quarantined",
+}
+
+
+def validated(version: ModelVersion) -> str:
+    """Give the version's leading validation figure: ``"AUC 0.781"``."""
+    name = wording.primary_metric(version.metrics)
+    figure = version.metrics[name] if name else None
+    value = wording.number(getattr(figure, "value", None))
+    return f"{wording.metric_name(name or 'metric')} {value}"
+
+
+def matters(window: WindowReport) -> list[FeatureDrift]:
+    """Give the window's drifted features that page, those that can mean most first."""
+    return sorted((f for f in window.features if f.alert is AlertLevel.PAGE), key=lambda f: -f.contribution)
+
+
+def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tuple[str, State]:
+    """Say whether anything is wrong now, with the figures in it."""
+    if seen.champion is None:
+        return no_champion(seen), State.UNKNOWN
+    name = f"Champion v{seen.champion.version}"
+    if not windows:
+        return f"{name} had {validated(seen.champion)} on held-out rows; nothing has been checked since.", State.UNKNOWN
+    last = windows[-1]
+    told, states = [], [drift_state(last)]
+    drop = reads.dropped_since(windows)
+    if drop is not None:
+        told.append(_drop(drop, windows, schema))
+        states.append(State.PAGE)
+    told.append(_drift(last, schema))
+    if last.prediction_drift.drifted:
+        told.append(f"its scores moved from {_means(last)}")
+        states.append(State.PAGE)
+    state = wording.worst(states)
+    if state is State.OK:
+        held = reads.last_measured(windows)
+        kept = f"holds {metric(held)}" if held else f"had {validated(seen.champion)} at validation"
+        return f"Nothing is wrong now: {name} {kept}, and {told[-1]}.", state
+    return f"{name} {'; '.join(told)}.", state
+
+
+def no_champion(seen: Seen) -> str:
+    """Say how far a model without a champion is."""
+    accepted = [batch for batch in seen.batches if batch.status is BatchStatus.ACCEPTED]
+    rows = wording.count(sum(batch.rows for batch in accepted), "row")
+    labelled = wording.count(sum(batch.labelled_rows for batch in accepted))
+    if seen.challenger is not None:
+        return f"No champion yet: v{seen.challenger.version} is trained ({validated(seen.challenger)}) and waits for its verdict."
+    return f"No champion yet: {rows} in {wording.count(len(accepted), 'batch')}, {labelled} of them labelled, nothing trained."
+
+
+def metric(window: WindowReport) -> str:
+    """Give a window's realised leading metric with its name."""
+    name = wording.primary_metric(window.performance.metrics) or ""
+    figure = reads.primary(window)
+    return f"{wording.metric_name(name)} {wording.number(figure.value if figure else None)}"
+
+
+def _drop(first: WindowReport, windows: Sequence[WindowReport], schema: Schema) -> str:
+    latest = reads.last_measured(windows)
+    now = f"{metric(latest)}, was {wording.number(latest.performance.reference)}" if latest else ""
+    when = wording.moment(first.start, schema)
+    return f"has been wrong more often since {when}: **{now}**"
+
+
+def drift_state(window: WindowReport) -> State:
+    """Give the state of a window's features: page, watch, ok, or unknown where nothing could be weighed."""
+    if any(feature.alert is AlertLevel.PAGE for feature in window.features):
+        return State.PAGE
+    if any(feature.alert is AlertLevel.WATCH for feature in window.features):
+        return State.WATCH
+    return State.UNKNOWN if undecided(window) else State.OK
+
+
+def undecided(window: WindowReport) -> bool:
+    """Say whether the window is too small to judge any feature."""
+    return all(feature.state is DriftState.UNCLEAR for feature in window.features)
+
+
+def _drift(window: WindowReport, schema: Schema) -> str:
+    when = wording.span(window.start, window.end, schema)
+    leading = matters(window)
+    if leading:
+        return f"{wording.listing([f.feature for f in leading])} drifted in {when}"
+    drifted = [feature for feature in window.features if feature.drifted]
+    if drifted:
+        return f"only {wording.listing([f.feature for f in drifted])} drifted in {when}, which hardly matters to it"
+    if undecided(window):
+        return f"{when} has {wording.count(window.rows, 'row')}, too few to say what drifted"
+    return f"no feature drifted in {when}"
+
+
+def _means(window: WindowReport) -> str:
+    moved = window.prediction_drift
+    return f"{wording.number(moved.baseline_mean)} to {wording.number(moved.current_mean)}"
+
+
+def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
+    """Say how many features drifted in a window, and which of them matter."""
+    when = wording.span(window.start, window.end, schema)
+    total, drifted = len(window.features), [feature for feature in window.features if feature.drifted]
+    if undecided(window):
+        return (
+            f"{when[:1].upper()}{when[1:]} has {wording.count(window.rows, 'row')}: too few to say what drifted.",
+            State.UNKNOWN,
+        )
+    count = f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted in {when}"
+    leading = matters(window)
+    if leading:
+        verb = "matters" if len(leading) == 1 else "matter"
+        first = leading[0]
+        said = f"{wording.safe(first.feature, length=40)} carries {wording.percent(first.shap_share, digits=0)} of what the model says"
+        return f"{count}; **{len(leading)} {verb}**: {said}.", State.PAGE
+    if drifted:
+        return f"{count}; none of them matters much to the model.", State.WATCH
+    return f"{count}.", State.OK
+
+
+def need(item: Need, schema: Schema) -> str:
+    """Say what a group of open alerts is about, in one line of Markdown."""
+    state = wording.state_of(item.alert.level)
+    head = f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}]"
+    about = CODES.get(item.alert.code, wording.safe(item.alert.code))
+    if item.alert.feature is not None:
+        about = f"**{wording.safe(item.alert.feature, length=40)}** drifted"
+    if item.first is None or item.last is None:
+        when = wording.clock(item.alert.raised_at)
+    elif item.count == 1:
+        when = wording.span(item.alert.window_start, item.alert.window_end, schema)
+    else:
+        when = f"{item.count} windows, {wording.span(item.first, item.last, schema)}"
+    return f"{head} {about}  \n:gray[{when}]"
+
+
+def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
+    """Say in plain words what happened to a feature in a window, and what the figures mean."""
+    name, when = wording.safe(found.feature, length=40), wording.span(window.start, window.end, schema)
+    if found.effect is None or found.state is DriftState.UNCLEAR:
+        return f"**{name}** in {when}: {wording.safe(found.reason or 'too few rows to say either', length=300)}."
+    moved = "moved" if found.drifted else "did not move enough to be called drift"
+    told = [
+        f"**{name}** {moved} in {when}: the effect is {wording.number(found.effect)}, adjusted p {wording.p_value(found.p_adjusted)}."
+    ]
+    if found.reason:
+        told.append(f"{wording.safe(found.reason, length=400).rstrip('.')}.")
+    if found.nulls is not None and abs(found.nulls.current - found.nulls.baseline) >= 0.005:
+        told.append(
+            f"Nulls went from {wording.percent(found.nulls.baseline)} to {wording.percent(found.nulls.current)} of the rows."
+        )
+    if found.new_levels:
+        told.append(f"New values: {wording.listing(found.new_levels)}.")
+    rank = f"number {found.shap_rank} of {len(window.features)}"
+    told.append(f"It carries {wording.percent(found.shap_share)} of what the model says ({rank}).")
+    told.append({
+        AlertLevel.PAGE: "That is much: look at where the column comes from before you retrain.",
+        AlertLevel.WATCH: "That is little: note it and look again in a week.",
+        AlertLevel.NONE: "Nothing to do.",
+    }[found.alert])  # fmt: skip
+    return " ".join(told)
+
+
+def heat_title(windows: Sequence[WindowReport]) -> str:
+    """Say what the heat map shows: in how many windows something that matters drifted."""
+    paged = sum(bool(matters(window)) for window in windows)
+    total = wording.count(len(windows), "window")
+    return (
+        f"Something that matters drifted in {paged} of {total}" if paged else f"Nothing that matters drifted in {total}"
+    )
+
+
+def strip_title(windows: Sequence[WindowReport], schema: Schema) -> str:
+    """Say where the drift that counts was largest."""
+    known = [window for window in windows if window.weighted_drift is not None and not undecided(window)]
+    if not known:
+        return f"What happened in {wording.count(len(windows), 'window')}?"
+    top = max(known, key=lambda window: window.weighted_drift or 0.0)
+    return f"Drift that counts was largest in {wording.span(top.start, top.end, schema)}"
+
+
+def facts(found: FeatureDrift, policy: Policy) -> list[Fact]:
+    """Give the figures of one feature in one window, each with its definition on hover."""
+    numeric = found.test == "ks"
+    nulls = found.nulls
+    before_after = f"{wording.percent(nulls.baseline)} → {wording.percent(nulls.current)}" if nulls else wording.DASH
+    return [
+        Fact(label="KS distance" if numeric else "JS distance", value=wording.number(found.effect), help="effect"),
+        Fact(label="Floor", value=wording.number(policy.drift_effect_min), help="floor"),
+        Fact(label="p", value=wording.p_value(found.p_value), help="p_value"),
+        Fact(label="p, adjusted", value=wording.p_value(found.p_adjusted), help="p_adjusted"),
+        Fact(label="Nulls, before → now", value=before_after, help="nulls"),
+        Fact(label="Smallest detectable", value=wording.number(found.smallest_detectable), help="smallest_detectable"),
+        Fact(label="SHAP share", value=f"{wording.percent(found.shap_share)} (#{found.shap_rank})", help="shap_share"),
+        Fact(label="Contribution", value=wording.number(found.contribution), help="contribution"),
+    ]
+
+
+def drift_row(found: FeatureDrift) -> dict[str, object]:
+    """Give one feature in one window as columns of a table."""
+    return {
+        "State": found.state.value,
+        "Alert": "" if found.alert is AlertLevel.NONE else wording.word(wording.state_of(found.alert)),
+        "Effect": found.effect,
+        "p": found.p_value,
+        "p adjusted": found.p_adjusted,
+        "SHAP share": found.shap_share,
+        "Contribution": found.contribution,
+        "Nulls baseline": found.nulls.baseline if found.nulls else None,
+        "Nulls current": found.nulls.current if found.nulls else None,
+    }
+
+
+Step = tuple[str, str, str, dict[str, str]]
+
+
+def step(seen: Seen, windows: Sequence[WindowReport]) -> Step:
+    """Choose the overview's one next step: (button, page, why, query)."""
+    if seen.champion is None and seen.challenger is None:
+        return "Train the first version", "training", "A first version needs only to beat a guess.", {}
+    if seen.batches and seen.batches[0].status is BatchStatus.QUARANTINED:
+        return "See why it was quarantined", "batches", "The newest batch takes no part in scoring or training.", {}
+    return _about_challenger(seen) or _about_windows(windows)
+
+
+def _about_challenger(seen: Seen) -> Step | None:
+    rival = seen.challenger
+    if rival is None:
+        return None
+    if seen.verdict is None:
+        return f"Challenge with v{rival.version}", "challenge", "A trained version waits for the gate's verdict.", {}
+    if seen.verdict.verdict is Decision.PROMOTE:
+        return f"Decide on v{rival.version}", "challenge", "The gate found nothing against it; a person decides.", {}
+    return None
+
+
+def _about_windows(windows: Sequence[WindowReport]) -> Step:
+    if not windows:
+        return "Check now", "drift", "Compare what came in with the training baseline.", {}
+    if reads.dropped_since(windows) is not None:
+        return "Train a challenger", "training", "Performance dropped: retrain on recent data; the gate decides.", {}
+    leading = matters(windows[-1])
+    if leading:
+        query = {"feature": leading[0].feature, "window": wording.window_key(windows[-1].start)}
+        return "Look at what drifted", "drift", "Data that the model leans on has changed.", query
+    return "Receive the next batch", "batches", "", {}
+
+
+def alert_row(alert: Alert, schema: Schema) -> dict[str, object]:
+    """Give an alert as a row of the table."""
+    return {
+        "State": "open" if alert.acknowledged_at is None else f"seen by {alert.acknowledged_by}",
+        "Level": wording.word(wording.state_of(alert.level)),
+        "About": alert.feature or CODES.get(alert.code, alert.code),
+        "Window": wording.span(alert.window_start, alert.window_end, schema),
+        "Contribution": alert.contribution,
+        "Message": alert.message,
+    }

@@ -1,0 +1,69 @@
+"""Rules that no linter has: size, forbidden doors, hostile text."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CORE = sorted((ROOT / "pipeline_core").rglob("*.py"))
+PAGES = sorted((ROOT / "pages").rglob("*.py"))
+SHOWN = [*CORE, *PAGES, ROOT / "app.py"]
+FRAME = (ROOT / "pages" / "ui" / "session.py").read_text(encoding="utf-8")
+PICKLES = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SHOWN, ids=named)
+def test_no_pickle_by_any_name(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        assert not {name.split(".")[0] for name in names} & PICKLES
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_no_page_renders_raw_html(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "unsafe_allow_html" not in text
+    assert "st.html(" not in text
+    assert "components.v1" not in text
+
+
+@pytest.mark.parametrize("path", CORE, ids=named)
+def test_a_core_module_is_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if f"{p.parent.name}/{p.name}" in FRAME], ids=named)
+def test_a_page_is_read_top_to_bottom(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+@pytest.mark.parametrize("path", CORE, ids=named)
+def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
+    """A module without a test of its own name must say here which test tells its story."""
+    told = {
+        "pipeline_core/errors.py": "tests/core/test_policy.py",
+        "pipeline_core/store/faults.py": "tests/story/test_crash.py",
+        "pipeline_core/service/host.py": "tests/core/service",
+    }
+    parts = path.relative_to(ROOT / "pipeline_core")
+    if path.name == "__init__.py" or parts.parts[0] == "records":
+        return
+    twin = ROOT / "tests" / "core" / parts.parent / f"test_{path.stem.strip('_')}.py"
+    elsewhere = told.get(named(path))
+    assert twin.exists() or (elsewhere is not None and (ROOT / elsewhere).exists()), f"no {named(twin)}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_a_block_of_a_page_is_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400

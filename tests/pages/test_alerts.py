@@ -1,0 +1,132 @@
+"""The alerts page: one list, the runbook's questions, and who has seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from pages.act import runbook
+from pages.ui import panels, session
+from pipeline_core.records import AlertLevel
+from pipeline_core.store import Store
+from tests.pages.conftest import HOSTILE, alert, fill, schema
+
+Visit = Callable[..., AppTest]
+PAGE = "act/alerts.py"
+
+
+def test_the_sentence_counts_and_names_the_first(seeded: Store, visit: Visit) -> None:
+    assert visit(PAGE).title[0].value == (
+        ":red[:material/error:] 4 open alerts (3 pages and 1 watch); first: the model got worse in the week of 14 Apr 2025."
+    )
+
+
+def test_the_list_has_open_ones_first_by_harm(seeded: Store, visit: Visit) -> None:
+    frame = visit(PAGE).dataframe[0].value
+    assert frame["About"].tolist() == ["The model got worse", "income", "income", HOSTILE]
+    assert frame["Level"].tolist() == ["Page", "Page", "Page", "Watch"]
+    assert frame["Window"].tolist()[1] == "the week of 14 Apr 2025"
+
+
+def test_a_name_is_needed_to_acknowledge(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    assert at.button(key="acknowledge").disabled
+    at.text_input(key="ack_by").set_value("  ").run()
+    assert at.button(key="acknowledge").disabled
+
+
+def test_an_alert_is_acknowledged_with_name_and_note_and_reopened(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    at.text_input(key="ack_by").set_value("Ada").run()
+    at.text_area(key="ack_note").set_value("labels were *late*").run()
+    at.button(key="acknowledge").click().run()
+    assert not at.exception
+    seen = seeded.signals.alert("a-4")
+    assert (seen.acknowledged_by, seen.note) == ("Ada", "labels were *late*")
+    assert at.title[0].value.startswith(":red[:material/error:] 3 open alerts")
+    at.segmented_control(key="show").set_value("all").run()
+    assert at.dataframe[0].value["State"].tolist()[-1] == "seen by Ada"
+    at.session_state["alert_rows"] = {"selection": {"rows": [3], "columns": [], "cells": []}}
+    at.run()
+    assert "“labels were \\*late\\*”" in [item.value for item in at.markdown]
+    at.button(key="reopen").click().run()
+    assert seeded.signals.alert("a-4").acknowledged_at is None
+
+
+def test_all_about_the_same_thing_can_be_seen_at_once(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    at.session_state["alert_rows"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    at.run()
+    at.text_input(key="ack_by").set_value("Ada").run()
+    assert at.checkbox(key="ack_others").label == "Also the 1 other open alert about the same thing"
+    at.checkbox(key="ack_others").check().run()
+    at.button(key="acknowledge").click().run()
+    assert {a.alert_id for a in seeded.signals.alerts("loans", open_only=True)} == {"a-3", "a-4"}
+
+
+def test_somebody_who_was_first_is_said_not_thrown(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    at.text_input(key="ack_by").set_value("Ada").run()
+    seeded.signals.acknowledge("a-4", by="Grace", at=alert("x", number=0, feature=None).raised_at)
+    at.button(key="acknowledge").click().run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert seeded.signals.alert("a-4").acknowledged_by == "Grace"
+
+
+def test_filters_by_level_and_period(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    at.segmented_control(key="level").set_value("watch").run()
+    assert at.dataframe[0].value["About"].tolist() == [HOSTILE]
+    late = visit(PAGE, period="Last 7 days")
+    assert not late.dataframe
+    assert "No alert in this selection." in [caption.value for caption in late.caption]
+
+
+def test_every_question_leads_to_a_page_that_exists() -> None:
+    for questions in runbook.QUESTIONS.values():
+        assert {question.page for question in questions} <= set(session.PAGES)
+    assert set(runbook.QUESTIONS) == {"data_drift", "prediction_drift", "performance", "batch_quarantined"}
+
+
+def test_each_kind_of_alert_has_its_own_questions(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE)
+    numbered = [item.value for item in at.markdown if item.value[:2] in {"1.", "2."}]
+    assert numbered[0].startswith("1. Did the inputs drift in the same window?")
+    at.session_state["alert_rows"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    at.run()
+    numbered = [item.value for item in at.markdown if item.value[:2] in {"1.", "2."}]
+    assert numbered[1] == "2. What exactly changed against the training baseline?"
+
+
+def test_the_download_holds_all_and_runs_nothing(seeded: Store) -> None:
+    rows = runbook.csv_rows(seeded.signals.alerts("loans"), schema())
+    text = panels.csv_text(rows)
+    assert len(rows) == 4
+    assert "'=cmd" in text
+    assert "\n=" not in text
+    assert ",=" not in text
+
+
+def test_nothing_open_is_said_in_green(seeded: Store, visit: Visit) -> None:
+    for one in seeded.signals.alerts("loans"):
+        seeded.signals.acknowledge(one.alert_id, by="Ada", at=one.raised_at)
+    assert (
+        visit(PAGE).title[0].value
+        == ":green[:material/check_circle:] Nothing is open: 4 alerts so far, all seen by somebody."
+    )
+
+
+def test_empty_states_say_when_there_will_be_alerts(home: Store, visit: Visit) -> None:
+    assert visit(PAGE).button(key="empty_go").label == "Define a model"
+    fill(home, watched=False)
+    at = visit(PAGE)
+    assert at.title[0].value == "No alerts: nothing has asked for you yet."
+    assert at.button(key="empty_go").label == "See what was checked"
+
+
+def test_titles_name_feature_and_window() -> None:
+    assert runbook.title(alert("x", number=0, feature="income"), schema()) == "income drifted in the week of 3 Mar 2025"
+    other = alert("y", number=0, feature=None, level=AlertLevel.PAGE, code="prediction_drift")
+    assert runbook.title(other, schema()) == "The scores moved in the week of 3 Mar 2025"

@@ -1,0 +1,179 @@
+"""The overview: the sentence, the cards, what needs a person, the welcome, the demo."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.watch import reads, words
+from pipeline_core.records import BatchStatus, DriftState, WatchReport
+from pipeline_core.sources.demo import INCIDENTS
+from pipeline_core.store import Store
+from tests.pages.conftest import batch, fill, schema, version, week, window
+
+Visit = Callable[..., AppTest]
+
+
+def markdown(at: AppTest) -> str:
+    return "\n".join(item.value for item in at.markdown)
+
+
+def test_the_sentence_says_what_is_wrong_since_when_with_figures(seeded: Store, visit: Visit) -> None:
+    assert visit().title[0].value == (
+        ":red[:material/error:] Champion v1 has been wrong more often since 14 Apr 2025: **AUC 0.710, was 0.780**; "
+        "income drifted in the week of 21 Apr 2025."
+    )
+
+
+def test_each_card_has_state_figure_and_comparison(seeded: Store, visit: Visit) -> None:
+    at = visit()
+    assert [(m.label, m.value, m.delta) for m in at.metric] == [
+        ("Champion v1", "AUC 0.780", "0.760–0.800"),
+        ("Last batch", "200 rows", "accepted"),
+        ("Data drift", "0.160", "2 of 4 features"),
+        ("Predictions", "0.210", "baseline 0.200"),
+        ("Performance", "AUC 0.710", "−0.070 to validation"),
+    ]
+    assert "**Data drift**  \n:red[:material/error: Page]" in markdown(at)
+    assert "**Predictions**  \n:green[:material/check_circle: OK]" in markdown(at)
+
+
+def test_what_needs_a_person_is_grouped_and_sorted_by_harm(seeded: Store, visit: Visit) -> None:
+    at = visit()
+    lines = [item.value for item in at.markdown if "\n:gray[" in item.value]
+    assert lines[0] == ":red[:material/error: Page] The model got worse  \n:gray[the week of 14 Apr 2025]"
+    assert lines[1] == ":red[:material/error: Page] **income** drifted  \n:gray[2 windows, 7–20 Apr 2025]"
+    assert lines[2].startswith(":orange[:material/visibility: Watch] **\\=cmd")
+    assert "<b>" not in lines[2]
+
+
+def test_the_strip_has_a_lane_for_each_signal(seeded: Store, visit: Visit) -> None:
+    figure = json.loads(visit().get("plotly_chart")[0].proto.spec)
+    lanes = [note["text"] for note in figure["layout"]["annotations"]]
+    assert lanes == [
+        "Rows per window", "Weighted drift", "Mean score (dotted: baseline)",
+        "AUC, realised, with 95 % interval (dotted: validation)",
+    ]  # fmt: skip
+    assert figure["layout"]["title"]["text"] == "Drift that counts was largest in the week of 7 Apr 2025"
+
+
+def test_the_next_step_follows_from_what_is_known(seeded: Store) -> None:
+    seen = reads.seen(seeded, "loans")
+    windows = seen.report.windows if seen.report else ()
+    assert words.step(seen, windows)[:2] == ("Train a challenger", "training")
+    assert words.step(seen, windows[:6])[:2] == ("Look at what drifted", "drift")
+    assert words.step(seen, windows[:6])[3] == {"feature": "income", "window": "2025-04-07"}
+    assert words.step(seen, windows[:3])[:2] == ("Receive the next batch", "batches")
+    assert words.step(seen, ())[:2] == ("Check now", "drift")
+    rival = replace(seen, versions=(version(2, "0" * 64), *seen.versions))
+    assert words.step(rival, windows)[0] == "Challenge with v2"
+    held = replace(seen, batches=(batch(9, status=BatchStatus.QUARANTINED), *seen.batches))
+    assert words.step(held, windows)[:2] == ("See why it was quarantined", "batches")
+    assert words.step(replace(seen, champion=None, versions=()), ())[:2] == ("Train the first version", "training")
+
+
+def test_all_is_well_is_said_in_green(seeded: Store) -> None:
+    seen = reads.seen(seeded, "loans")
+    quiet = tuple(replace(window(n), features=window(n).features[:3]) for n in range(3))
+    text, state = words.overview(seen, quiet, schema())
+    assert state == "ok"
+    assert (
+        text == "Nothing is wrong now: Champion v1 holds AUC 0.780, and no feature drifted in the week of 17 Mar 2025."
+    )
+
+
+def test_drift_that_hardly_matters_is_a_watch(seeded: Store) -> None:
+    text, state = words.overview(reads.seen(seeded, "loans"), (window(0),), schema())
+    assert state == "watch"
+    assert text.endswith("drifted in the week of 3 Mar 2025, which hardly matters to it.")
+
+
+def test_a_window_too_small_to_judge_is_unknown_never_quiet(seeded: Store) -> None:
+    small = replace(
+        window(0),
+        rows=12,
+        features=tuple(replace(f, state=DriftState.UNCLEAR, drifted=False) for f in window(0).features[:3]),
+    )
+    assert words.drift_state(small) == "unknown"
+    assert (
+        "has 12 rows, too few to say what drifted" in words.overview(reads.seen(seeded, "loans"), (small,), schema())[0]
+    )
+
+
+def test_a_model_without_a_champion_says_how_far_it_is(home: Store, visit: Visit) -> None:
+    fill(home, champion=False)
+    at = visit()
+    assert (
+        at.title[0].value
+        == ":gray[:material/help:] No champion yet: 1,800 rows in 9 batches, 0 of them labelled, nothing trained."
+    )
+    assert at.button(key="next").label == "Train the first version"
+    assert not at.metric
+
+
+def test_a_champion_that_nobody_checked_is_offered_a_check(home: Store, visit: Visit) -> None:
+    fill(home, watched=False)
+    at = visit()
+    assert "nothing has been checked since" in at.title[0].value
+    assert at.button(key="next").label == "Check now"
+    assert [m.value for m in at.metric][2:] == ["–", "–", "–"]
+
+
+def test_an_empty_store_is_welcomed_with_two_ways_in(
+    home: Store, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("pages.ui.session.submit", lambda verb, *_args, **_more: asked.append(verb))
+    at = visit()
+    assert [head.value for head in at.subheader] == ["Look around in the demo", "Bring your own data"]
+    at.button(key="demo_build").click().run()
+    assert asked == ["demo"]
+    at.button(key="welcome_define").click().run()
+    assert not at.exception
+    assert "first file" in at.title[0].value
+
+
+def test_the_demo_tells_what_was_done_beside_what_was_found(home: Store, visit: Visit) -> None:
+    fill(home, demo=True)
+    at = visit()
+    assert not at.expander(key="demo_fold").proto.expanded
+    at.session_state["demo_fold"] = True
+    at.run()
+    assert "New phones" in markdown(at)
+    assert "Before or after the windows that were checked." in markdown(at)
+
+
+def test_what_an_incident_led_to_is_told_from_the_windows(seeded: Store) -> None:
+    incident = replace(INCIDENTS[0], first_day=week(5).date(), last_day=week(6).date())
+    report = seeded.signals.watch("loans")
+    assert isinstance(report, WatchReport)
+    told = reads.found_in(incident, report.windows, seeded.batches.list("loans"))
+    assert told[0] == ":red[:material/error: Page] income (0.310)."
+    assert told[1].startswith(":orange[:material/visibility: Watch] \\=cmd")
+    assert told[-1] == "AUC 0.710–0.780, was 0.780; clearly lower in 1 window."
+
+
+def test_the_demo_goes_with_one_click_after_its_consequences(
+    home: Store, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(home, model="lending", demo=True)
+    at = visit()
+    at.session_state["demo_fold"] = True
+    at.run()
+    at.button(key="demo_remove").click().run()
+    assert "with its batches, versions, alerts and files" in markdown(at)
+    at.button(key="demo_confirm_yes").click().run()
+    assert not at.exception
+    assert home.models.names() == ()
+    assert "Nothing is watched yet" in at.title[0].value
+
+
+def test_the_windows_outside_the_period_do_not_count(seeded: Store, visit: Visit) -> None:
+    at = visit(period="Last 7 days")
+    bars = json.loads(at.get("plotly_chart")[0].proto.spec)["data"][-3]
+    assert bars["type"] == "bar"
+    assert bars["x"] == ["2025-04-21T00:00:00.000"]
