@@ -24,8 +24,8 @@ if not alerts:
     has_champion = session.cached(reads.champion, schema.model) is not None
     panels.empty(
         "No alerts: nothing has asked for you yet.",
-        "Checks raise a **page** when something drifts that the model leans on, when the scores move or when the model gets worse, and "
-        "a **watch** when something drifts that hardly matters.",
+        "Checks raise a **page** when something drifts that the model leans on or when the model gets worse, and a **watch** "
+        "when the scores move or something drifts that hardly matters.",
         page="drift" if has_champion else "training",
         action="See what was checked" if has_champion else "Train the first version",
     )

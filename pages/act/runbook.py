@@ -76,17 +76,16 @@ def summary(alerts: Sequence[Alert], schema: Schema) -> tuple[str, State]:
     state = State.PAGE if pages else State.WATCH
     levels = f"{wording.count(pages, 'page')} and {wording.count(len(waiting) - pages, 'watch')}"
     first = title(waiting[0], schema)
-    lowered = first if waiting[0].feature else f"{first[:1].lower()}{first[1:]}"
+    lowered = first if waiting[0].code == "data_drift" else f"{first[:1].lower()}{first[1:]}"
     return f"{wording.count(len(waiting), 'open alert')} ({levels}); first: {lowered}.", state
 
 
 def title(alert: Alert, schema: Schema) -> str:
     """Name an alert in a few words."""
-    about = words.CODES.get(alert.code, wording.safe(alert.code))
-    if alert.feature is not None:
-        about = f"{wording.safe(alert.feature, length=40)} drifted"
-    when = f" in {wording.span(alert.window_start, alert.window_end, schema)}" if alert.window_start else ""
-    return f"{about}{when}"
+    about = words.subject(alert)
+    if alert.window_start is None or alert.window_end is None:
+        return about
+    return f"{about} {wording.during(alert.window_start, alert.window_end, schema)}"
 
 
 def filtered(alerts: Sequence[Alert], period: Period) -> list[Alert]:

@@ -16,7 +16,7 @@ from pipeline_core.flows import intake
 from pipeline_core.records import BatchStatus, Schema
 
 KINDS = ["csv", "tsv", "txt", "parquet", "jsonl", "ndjson", "json"]
-CHOICES = {"score": "Receive and score", "receive": "Receive only", "labels": "Labels (ground truth)"}
+CHOICES = {"score": "Receive and score", "receive": "Receive", "labels": "Take as labels"}
 RESULT = "arrival_result"
 
 
@@ -39,7 +39,7 @@ def panel(schema: Schema, *, champion: int | None) -> None:
         upload = st.file_uploader("A further file", type=KINDS, key="arrival_file", max_upload_size=limit_mb())
         choices = list(CHOICES) if champion else ["receive", "labels"]
         what = st.radio("What to do with it", choices, format_func=CHOICES.get, key="arrival_what", horizontal=True)
-        go = st.form_submit_button("Send", type="primary", key="arrival_send", icon=":material/upload:")
+        go = st.form_submit_button("Send the file", type="primary", key="arrival_send", icon=":material/upload:")
     if not champion:
         st.caption("Scoring needs a champion: train and promote a version first.")
     if not go:

@@ -14,6 +14,7 @@ from pipeline_core.flows import intake
 from pipeline_core.records import BatchReport, BatchStatus, Schema
 
 PREDICTIONS_SHOWN = 12
+FINDINGS_SHOWN = 5
 
 
 def page(batch_id: str, arrivals: Arrivals, schema: Schema) -> None:
@@ -27,7 +28,11 @@ def page(batch_id: str, arrivals: Arrivals, schema: Schema) -> None:
         )
         return
     panels.sentence(words.outcome(report, schema), state=words.outcome_state(report))
-    panels.findings(report.findings, key="batch_findings")
+    ranked = sorted(report.findings, key=lambda finding: list(words.SEVERITY_NOUNS).index(finding.severity))
+    panels.findings(ranked[:FINDINGS_SHOWN], key="batch_findings")
+    if rest := ranked[FINDINGS_SHOWN:]:
+        with st.expander(f"{wording.count(len(rest), 'more finding')}"):
+            panels.findings(rest, key="batch_findings_rest", most=200)
     _actions(report, arrivals, schema)
     names = ["Columns", *(["First rows"] if report.status is BatchStatus.ACCEPTED else [])]
     names += ["Predictions"] if report.batch_id in arrivals.scored else []

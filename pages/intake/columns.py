@@ -20,8 +20,9 @@ FORMATS: dict[str, Any] = {
     "status": st.column_config.MultiselectColumn(
         "status", options=["accepted", "quarantined"], color=["green", "red"], width="small"
     ),
-    "range": st.column_config.TextColumn("range", width="medium"),
-    "range at first": st.column_config.TextColumn("range at first", width="medium"),
+    "event time": st.column_config.TextColumn("event time", width=180),
+    "range": st.column_config.TextColumn("range", width=130),
+    "range at first": st.column_config.TextColumn("range at first", width=130),
 }
 """How the tables of these pages are formatted."""
 

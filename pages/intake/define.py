@@ -6,7 +6,8 @@ from pages.intake import definition, firstfile, roles
 from pages.ui import panels, wording
 from pages.ui.wording import State
 
-definition.tell_result()
+if definition.result():
+    st.stop()
 answer = st.container()
 file = firstfile.choose()
 preview = firstfile.look(file) if file else None
@@ -41,5 +42,5 @@ st.data_editor(
     column_config=definition.EDITOR_COLUMNS,
 )
 with st.expander("First rows of the file"):
-    panels.table(definition.head(preview), key="define_head", alt="First rows of the file as it was read")
+    panels.table(firstfile.head(preview), key="define_head", alt="First rows of the file as it was read")
 definition.finish(file, suggestion, answer=answer)

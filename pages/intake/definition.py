@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.intake import firstfile, proposal, roles, words
 from pages.intake.firstfile import FirstFile
-from pages.ui import panels, session, wording
+from pages.ui import panels, session
 from pages.ui.wording import State
 from pipeline_core.flows import intake
 from pipeline_core.records import ColumnType, Role
@@ -38,18 +38,17 @@ def choices(suggestion: Suggestion) -> None:
     classes = positive_classes(suggestion)
     grid = st.grid(3)
     grid.text_input("Model name", key="define_model", max_chars=60, help="Letters, digits, dash and underscore.")
-    single = {Role.TARGET: "Target: what to predict", Role.TIME: "Event time", Role.ID: "Row id"}
     with grid.cell():
-        _single(Role.TARGET, single[Role.TARGET], names)
+        _single(Role.TARGET, "Target: what to predict", names)
     grid.selectbox(
         "Positive class", classes, index=None, key="define_positive", disabled=not classes, accept_new_options=True,
         placeholder="yes, 1, true, or the rarer" if classes else "only for two classes",
         help="A score is the probability of this class.",
     )  # fmt: skip
     with grid.cell():
-        _single(Role.TIME, single[Role.TIME], names)
+        _single(Role.TIME, "Event time", names)
     with grid.cell():
-        _single(Role.ID, single[Role.ID], names)
+        _single(Role.ID, "Row id", names)
     with grid.cell():
         _several(Role.PROTECTED, "Protected (audits only)", names)
     with grid.cell(column_span="all"):
@@ -74,11 +73,6 @@ def positive_classes(suggestion: Suggestion) -> list[str]:
     return list(guess.examples) if guess is not None and guess.distinct == 2 else []
 
 
-def head(preview: intake.Preview) -> list[dict[str, object]]:
-    """Give the first rows of the file; text that a spreadsheet would run is quoted."""
-    return [{name: wording.cell(value) for name, value in row.items()} for row in preview.rows.to_pylist()]
-
-
 def finish(file: FirstFile, suggestion: Suggestion, *, answer: DeltaGenerator) -> None:
     """Say what will happen, above in short, and draw the button that makes it so; disabled says why."""
     name = (st.session_state["define_model"] or "").strip()
@@ -100,21 +94,25 @@ def finish(file: FirstFile, suggestion: Suggestion, *, answer: DeltaGenerator) -
             st.rerun()
 
 
-def tell_result() -> None:
-    """Say what was defined last, with the way to the next step."""
+def result() -> bool:
+    """Say what was defined last, with the way to the next step; False where nothing was."""
     done: intake.Definition | None = st.session_state.get(DONE)
     if done is None:
-        return
-    state = words.outcome_state(done.batch)
-    box = {State.PAGE: st.error, State.WATCH: st.warning}.get(state, st.success)
-    box(f"{proposal.defined(done.schema)} {words.outcome(done.batch, done.schema)}", icon=wording.icon(state))
-    panels.findings(done.batch.findings, key="define_findings")
-    if st.button(
-        "Train the first version", type="primary", key="define_train", icon=":material/arrow_forward:",
-        on_click=_pick, args=(done.schema.model,),
-    ):  # fmt: skip
+        return False
+    panels.sentence(proposal.defined(done.schema), state=words.outcome_state(done.batch))
+    st.markdown(words.outcome(done.batch, done.schema))
+    panels.findings(done.batch.findings, key="define_findings", most=8)
+    with st.container(horizontal=True):
+        go = st.button(
+            "Train the first version", type="primary", key="define_train", icon=":material/arrow_forward:",
+            on_click=_pick, args=(done.schema.model,),
+        )  # fmt: skip
+        st.button("Define another model", key="define_another", on_click=lambda: st.session_state.pop(DONE))
+    if go:
         st.session_state.pop(DONE)
-        st.switch_page(session.PAGES["training"])
+        # None would clear the URL and with it the bound model, which Streamlit refuses
+        st.switch_page(session.PAGES["training"], query_params={})
+    return True
 
 
 def _pick(model: str) -> None:

@@ -77,3 +77,8 @@ def done() -> None:
     """Forget the file: its model is defined."""
     st.session_state.pop(SEEN, None)
     st.session_state[TURN] += 1
+
+
+def head(preview: intake.Preview) -> list[dict[str, object]]:
+    """Give the first rows of the file; text that a spreadsheet would run is quoted."""
+    return [{name: wording.cell(value) for name, value in row.items()} for row in preview.rows.to_pylist()]

@@ -20,12 +20,11 @@ shelf = session.cached(reads.shelf, schema.model)
 if not shelf.challengers:
     panels.sentence(standing.no_challenger(shelf, schema), state=words.training_state(shelf))
     panels.job_progress(schema.model, key="challenge_jobs")
-    with st.container(horizontal=True):
-        panels.next_step("Train a challenger", "training", key="challenge_train")
-        if shelf.champion:
-            st.page_link(
-                session.PAGES["registry"], label="See the champion in the registry", icon=":material/inventory_2:"
-            )
+    st.query_params.pop("challenger", None)  # it may be champion by now
+    panels.next_step("Train a challenger", "training", key="challenge_train")
+    if shelf.champion:
+        registry = session.PAGES["registry"]
+        st.page_link(registry, label="See the champion in the registry", icon=":material/inventory_2:")
     st.stop()
 
 version = moves.pick_challenger(shelf)
@@ -42,11 +41,13 @@ with right:
 with left:
     if verdict is None:
         st.markdown("**What the challenge does**")
-        st.markdown(standing.CHALLENGE_DOES)
+        st.markdown(standing.challenge_does(shelf))
         st.markdown(f"**v{version.version} on its own hold-out**")
         panels.facts(blocks.metric_facts(version), key="challenger_metrics", columns=2)
     else:
         evidence.differences(verdict)
+        if verdict.champion is None:
+            panels.facts(blocks.metric_facts(version), key="challenger_metrics")
 if verdict is not None:
     evidence.curves(verdict)
     evidence.figures(verdict)

@@ -63,8 +63,11 @@ def pick(shelf: Shelf, schema: Schema) -> tuple[ModelVersion, ...]:
         },
     )
     picked = tuple(versions[i] for i in event.selection.rows if i < len(versions))
-    if picked:
+    if picked and picked != versions[:1]:
         st.query_params["versions"] = ",".join(str(v.version) for v in picked)
+    else:
+        # the newest is what the page shows anyway; naming it would hide the next version that is trained
+        st.query_params.pop("versions", None)
     if len(picked) == 1 and len(versions) > 1:
         st.caption("Pick a second version to compare the two.")
     return picked

@@ -19,8 +19,8 @@ def chain(lineage: Lineage, shelf: Shelf, schema: Schema) -> None:
         with place.container(border=True, height="stretch", gap="xsmall"):
             st.caption(f"{title}{arrow}")
             st.markdown(f"**{figure}**")
-            st.caption(note)
-    with st.expander(f"The {wording.count(len(lineage.dataset.batches), 'batch')} and their hashes"):
+            st.markdown(f":small[{note}]")
+    with st.expander(f"Hashes of the {wording.count(len(lineage.dataset.batches), 'batch')}"):
         panels.table(
             [
                 {
@@ -44,14 +44,14 @@ def links(lineage: Lineage, shelf: Shelf, *, kept: bool) -> list[tuple[str, str,
     figure = wording.primary_metric(lineage.metrics)
     metric = f"{wording.metric_name(figure)} {wording.number(words.value(lineage.metrics[figure]))}" if figure else ""
     return [
-        ("Batches", f"{len(ids)}", f"{ids[0]} – {ids[-1]}" if ids else "none"),
+        ("Batches", f"{len(ids)}", f"{ids[0]} – {ids[-1]}" if len(ids) > 1 else "".join(ids)),
         ("Dataset", wording.count(data.rows, "row"), f"`{data.sha256[:10]}`"),
         (
             "Run",
             words.estimator_name(run.estimator),
             f"{wording.duration(run.duration_s)}  \ncode `{run.code_version[:8]}`",
         ),
-        ("Version", f"v{lineage.version} · {metric}", f"`{lineage.artifact_sha256[:10]}`  \n{state}"),
+        ("Version", f"v{lineage.version} · {metric}", f"`{lineage.artifact_sha256[:10]}` {state}"),
         (
             "Verdict",
             verdict.verdict.value if verdict else "none",

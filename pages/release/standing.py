@@ -6,11 +6,19 @@ from pages.release.reads import Shelf
 from pages.ui import periods, wording
 from pipeline_core.records import Lineage, ModelVersion, Schema
 
-CHALLENGE_DOES = (
-    "Champion and challenger predict the same newest labelled rows, none of which either was fitted on. The gate"
-    " compares the leading metric with its 95 % interval: the challenger may replace the champion when it is shown not"
-    " to be worse by more than the margin. Nothing changes in production until somebody promotes it."
-)
+
+def challenge_does(shelf: Shelf) -> str:
+    """Say what the challenge compares, and that it moves nothing."""
+    if shelf.champion is None:
+        return (
+            "There is no champion yet, so the version is compared with the trivial predictor on the newest labelled rows that"
+            " it was not fitted on. Nothing goes out until somebody promotes it."
+        )
+    return (
+        "Champion and challenger predict the same newest labelled rows, none of which either was fitted on. The gate compares"
+        " the leading metric with its 95 % interval: the challenger may replace the champion when it is shown not to be worse"
+        " by more than the margin. Nothing changes in production until somebody promotes it."
+    )
 
 
 def unchallenged(version: ModelVersion, shelf: Shelf) -> str:

@@ -132,7 +132,7 @@ def lines(
     subtitle = key([(line.colour, line.name) for line in series]) if len(series) > 1 else ""
     figure.update_xaxes(title=wording.axis(schema))
     figure.update_yaxes(title=y_title)
-    return finish(figure, title=title, height=260, subtitle=subtitle)
+    return finish(figure, title=title, height=280, subtitle=subtitle)
 
 
 def _add_line(figure: go.Figure, line: Line, *, row: int | None = None) -> None:
@@ -197,7 +197,7 @@ def strip(
     if markers:
         _marker_lane(figure, markers, schema=schema, rows=rows)
     figure.update_xaxes(title=wording.axis(schema), row=rows, col=1)
-    return finish(figure, title=title, height=90 + 105 * len(lanes) + 24 * kinds)
+    return finish(figure, title=title, height=90 + 105 * len(lanes) + 30 * kinds)
 
 
 def _marker_lane(figure: go.Figure, markers: Sequence[Marker], *, schema: Schema | None, rows: int) -> None:
@@ -219,6 +219,7 @@ def _marker_lane(figure: go.Figure, markers: Sequence[Marker], *, schema: Schema
     figure.update_yaxes(
         categoryorder="array",
         categoryarray=order,
+        tickvals=order,
         range=[-0.7, len(kinds) - 0.3],
         showgrid=False,
         ticks="",

@@ -18,7 +18,7 @@ from pages.ui.charts import BASELINE, CURRENT, GUIDE, STATE_COLOURS
 from pages.ui.wording import State
 from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureDrift, Schema, WindowReport
 
-ROW_PX = 24
+ROW_PX = 22
 FULL_EFFECT = 0.4
 _KEEP = {"marker": {"opacity": 1}}
 
@@ -70,18 +70,23 @@ def heat_map(
 
 
 def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema: Schema) -> None:
-    colours = [
-        STATE_COLOURS[wording.state_of(w.alert)] if w.alert is not AlertLevel.NONE else BASELINE for w in windows
-    ]
+    levels = [_level(window) for window in windows]
+    colours = [BASELINE if level is AlertLevel.NONE else STATE_COLOURS[wording.state_of(level)] for level in levels]
     words = [
-        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}, {wording.word(wording.state_of(w.alert))}"
-        for w in windows
+        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}, {wording.word(wording.state_of(level))}"
+        for w, level in zip(windows, levels, strict=True)
     ]
     bars = go.Bar(
         x=np.arange(len(windows)), y=charts.values([w.weighted_drift for w in windows]), marker_color=colours,
         customdata=words, hovertemplate="%{customdata}<extra></extra>", unselected=_KEEP,
     )  # fmt: skip
     figure.add_trace(bars, row=1, col=2)
+
+
+def _level(window: WindowReport) -> AlertLevel:
+    """Give what the features of a window raised; its performance is another chart's matter."""
+    raised = {drift.alert for drift in window.features}
+    return next((level for level in (AlertLevel.PAGE, AlertLevel.WATCH) if level in raised), AlertLevel.NONE)
 
 
 def _share_bars(figure: go.Figure, shares: Sequence[float]) -> None:
@@ -102,7 +107,7 @@ def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequenc
         for drift in window.features:
             if drift.feature in place:
                 row = place[drift.feature]
-                if drift.state is not DriftState.UNCLEAR and drift.effect is not None:
+                if drift.effect is not None:
                     effect[row, column] = drift.effect
                 clicks.append((column, row, drift))
     # one hue from nothing to full: the background shows where nothing moved, on either theme
@@ -137,13 +142,10 @@ def _click_layer(
 
 def _cell_words(drift: FeatureDrift, window: WindowReport, *, schema: Schema) -> str:
     name, when = wording.plain(drift.feature, length=48), wording.span(window.start, window.end, schema)
-    if drift.state is DriftState.UNCLEAR or drift.effect is None:
-        return f"<b>{name}</b>, {when}<br>unclear: {wording.plain(drift.reason or 'too few rows', length=90)}"
-    raised = "" if drift.alert is AlertLevel.NONE else f" · {wording.word(wording.state_of(drift.alert))}"
-    return (
-        f"<b>{name}</b>, {when}<br>effect {wording.number(drift.effect)} · adjusted p {wording.plain(wording.p_value(drift.p_adjusted))}"
-        f"<br>{drift.state.value}{raised}"
-    )
+    clause = wording.plain(drift.reason.removeprefix(f"{drift.feature}: ") or drift.state.value, length=110)
+    raised = "" if drift.alert is AlertLevel.NONE else f"<br>{wording.word(wording.state_of(drift.alert))}"
+    effect = f"effect {wording.number(drift.effect)} · adjusted p {wording.plain(wording.p_value(drift.p_adjusted))}"
+    return f"<b>{name}</b>, {when}<br>{effect}<br>{clause}{raised}"
 
 
 def _marks(clicks: Sequence[tuple[int, int, FeatureDrift]]) -> list[go.Scatter]:
@@ -201,7 +203,7 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     points = [drift for drift in window.features if drift.effect is not None]
     x = charts.values([drift.effect for drift in points])
     y = charts.values([drift.shap_share for drift in points])
-    loud = {d.feature for d in sorted(points, key=lambda d: -d.contribution)[:4] if d.contribution > 0}
+    loud = {d.feature for d in sorted(points, key=lambda d: -d.contribution)[:3] if d.contribution > 0}
     loud |= {drift.feature for drift in points if drift.alert is not AlertLevel.NONE}
     colours = [STATE_COLOURS[wording.state_of(d.alert)] if d.alert is not AlertLevel.NONE else BASELINE for d in points]
     symbols = [{"page": "circle", "watch": "circle-open", "none": "circle"}[drift.alert.value] for drift in points]
@@ -236,7 +238,7 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     figure.update_xaxes(title="Effect (distance from the baseline)", range=[0, max([*x.tolist(), floor * 2]) * 1.15])
     top = max([*y.tolist(), important, 0.01])
     figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.12 * top, top * 1.18], showgrid=False)
-    return charts.finish(figure, title=title, height=300)
+    return charts.finish(figure, title=title, height=280)
 
 
 def _sides(pair: Distribution) -> str:

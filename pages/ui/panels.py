@@ -23,6 +23,7 @@ Rows = Sequence[Mapping[str, object]]
 """A small table: one mapping a row, the same keys in each."""
 
 ROWS_MAX = 200
+TABLE_PX = 640
 CONFIG = {
     "displaylogo": False,
     "modeBarButtonsToRemove": ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale"],
@@ -31,7 +32,7 @@ CONFIG = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One state card: title, state, one figure, what it is against, the last values, where it leads."""
+    """One state card: title, state (``word`` says it otherwise), one figure, what it is against, past values, a link."""
 
     title: str
     state: State
@@ -43,6 +44,7 @@ class Card:
     link: str = "Open"
     help: str | None = None
     query: Mapping[str, str] | None = None
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,9 @@ def cards(items: Sequence[Card], *, key: str) -> None:
 def _card(item: Card) -> None:
     colour = wording.badge_colour(item.state)
     with st.container(gap="xsmall"):
-        st.markdown(f"**{item.title}**  \n:{colour}[{wording.icon(item.state)} {wording.word(item.state)}]")
+        st.markdown(
+            f"**{item.title}**  \n:{colour}[{wording.icon(item.state)} {item.word or wording.word(item.state)}]"
+        )
         st.metric(
             item.title,
             item.value,
@@ -108,14 +112,14 @@ def empty(title: str, text: str, *, page: str | None = None, action: str = "", k
     with st.container(border=True, key=key):
         st.markdown(text)
         if page is not None and st.button(action, type="primary", icon=":material/arrow_forward:", key=f"{key}_go"):
-            st.switch_page(session.PAGES[page])
+            st.switch_page(session.PAGES[page], query_params={})  # None would clear the bound model, which raises
 
 
 def next_step(label: str, page: str, *, key: str, why: str = "", query: Mapping[str, str] | None = None) -> None:
     """Draw the page's one obvious next step as a primary button that switches to ``session.PAGES[page]``."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_step"):
         if st.button(label, type="primary", icon=":material/arrow_forward:", key=key):
-            st.switch_page(session.PAGES[page], query_params=query)
+            st.switch_page(session.PAGES[page], query_params=query or {})
         if why:
             st.caption(why)
 
@@ -152,7 +156,12 @@ def chart(
             with fold:
                 if fold.open:
                     st.dataframe(
-                        _plain(table[:ROWS_MAX]), hide_index=True, key=f"{key}_rows", alt=alt, placeholder=wording.DASH
+                        _plain(table[:ROWS_MAX]),
+                        hide_index=True,
+                        key=f"{key}_rows",
+                        alt=alt,
+                        placeholder=wording.DASH,
+                        width=TABLE_PX,
                     )
                     download_csv("Download CSV", table, name=f"{key}.csv", key=f"{key}_csv")
 
@@ -296,13 +305,13 @@ def confirm(
 
 _VERBS = {
     "train": "Training",
-    "challenge": "Comparing with the champion",
-    "check": "Checking the windows",
+    "challenge": "Challenging the champion of",
+    "check": "Checking",
     "demo": "Building the demo",
-    "define": "Reading the first file",
-    "receive": "Receiving a batch",
-    "score": "Scoring",
-    "labels": "Joining labels",
+    "define": "Defining",
+    "receive": "Receiving a batch of",
+    "score": "Scoring a batch of",
+    "labels": "Joining labels of",
 }
 
 

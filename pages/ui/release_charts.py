@@ -11,7 +11,7 @@ from datetime import datetime
 import plotly.graph_objects as go
 
 from pages.ui import charts, wording
-from pipeline_core.records import ModelVersion, Promotion, Stage, Verdict
+from pipeline_core.records import Measured, ModelVersion, Promotion, Stage, Verdict
 
 SHADES = ("#868E96", "#ADB5BD", "#5C636A", "#C9CED3")
 ROW_PX = 26
@@ -102,7 +102,9 @@ def stage_colour(version: ModelVersion) -> str:
 
 def verdict_dots(verdict: Verdict, *, title: str) -> go.Figure:
     """Difference per metric with its interval; on the deciding one the margin, keep to its left and promote to its right."""
-    shown = {name: pair for name, pair in verdict.metrics.items() if name not in _OTHER_UNITS}
+    # without a champion only the deciding metric has something to be compared with
+    known = {n: p for n, p in verdict.metrics.items() if verdict.champion or isinstance(p.difference, Measured)}
+    shown = {name: pair for name, pair in known.items() if name not in _OTHER_UNITS}
     ordered = dict(sorted(shown.items(), key=lambda item: not item[1].decides))
     figure = charts.difference_dots(ordered, title=title)
     deciding = next((pair for pair in ordered.values() if pair.decides), None)

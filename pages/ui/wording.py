@@ -180,6 +180,20 @@ def _days(start: datetime, last: datetime) -> str:
     return f"{first} – {day(last)}"
 
 
+def during(start: datetime, end: datetime, schema: Schema | None = None) -> str:
+    """Say when a window was, for a sentence: ``"in the week of 3 Mar 2025"``, ``"in the 30 days from 3 Mar 2025"``."""
+    named = span(start, end, schema)
+    if schema is not None and schema.time_unit in {TimeUnit.DAY, TimeUnit.ROW}:
+        return f"in {named}"
+    length = end - start
+    if length == timedelta(days=7) or length < timedelta(days=1):
+        return f"in {named}" if length >= timedelta(days=1) else f"within {named}"
+    if named == day(start):
+        return f"on {named}"
+    whole = length.days if length == timedelta(days=length.days) else None
+    return f"between {clock(start)} and {clock(end)}" if whole is None else f"in the {whole} days from {day(start)}"
+
+
 def window_key(start: datetime) -> str:
     """Give the start of a window as it stands in the URL: ``"2025-03-03"`` or ``"2025-03-03T10:00:00"``."""
     text = start.astimezone(UTC).replace(tzinfo=None).isoformat()
@@ -344,8 +358,8 @@ GLOSSARY: dict[str, str] = {
     "nulls": "Share of rows without a value. Nulls count as a level of their own and are tested apart.",
     "prediction_drift": "How far the champion's scores moved from those on its held-out rows (KS distance). Needs no ground truth.",
     "performance": "The metric on rows whose ground truth has arrived, against the validation figure. Arrives as late as the labels.",
-    "page": "A feature that the model leans on drifted, or the predictions or the performance did: somebody should look now.",
-    "watch": "A feature drifted that hardly matters to the model: noted, nobody is called.",
+    "page": "A feature that the model leans on drifted, or the model got worse: somebody should look now.",
+    "watch": "A feature drifted that hardly matters to the model, or the scores moved: noted, nobody is called.",
     "unclear": "Too few rows to say either: neither drifted nor stable.",
     "baseline": "The rows that the champion was fitted on.",
 }

@@ -54,7 +54,7 @@ def needs_you(seen: Seen, schema: Schema) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"need_{i}", wrap=False):
             st.markdown(words.need(group, schema), width="stretch")
             start, feature = group.alert.window_start, group.alert.feature
-            if feature is not None and start is not None:
+            if group.alert.code == "data_drift" and feature is not None and start is not None:
                 query = {"feature": feature, "window": wording.window_key(start)}
                 st.page_link(session.PAGES["drift"], label="Look", icon=":material/arrow_forward:", query_params=query)
             else:
@@ -78,7 +78,7 @@ def lanes(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, Line]
     }
     means = [window.prediction_drift.current_mean for window in windows]
     if any(mean is not None for mean in means):
-        found["Mean score (dotted: baseline)"] = Line(name="mean score", x=x, y=means)
+        found[_mean_lane(schema)] = Line(name="mean", x=x, y=means)
     if any(figures):
         found[_metric_lane(windows)] = Line(
             name="realised",
@@ -90,16 +90,20 @@ def lanes(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, Line]
     return found
 
 
+def _mean_lane(schema: Schema) -> str:
+    return f"Mean {words.score_name(schema)} (dotted: baseline)"
+
+
 def _metric_lane(windows: Sequence[WindowReport]) -> str:
     last = reads.last_measured(windows)
     name = wording.primary_metric(last.performance.metrics) if last else None
     return f"{wording.metric_name(name or 'metric')}, realised, with 95 % interval (dotted: validation)"
 
 
-def limits(windows: Sequence[WindowReport]) -> Mapping[str, float]:
+def limits(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, float]:
     """Give the lines to hold the lanes against: the baseline's mean score and the validation figure."""
     mean, reference = windows[-1].prediction_drift.baseline_mean, windows[-1].performance.reference
-    found = {"Mean score (dotted: baseline)": mean, _metric_lane(windows): reference}
+    found = {_mean_lane(schema): mean, _metric_lane(windows): reference}
     return {lane: value for lane, value in found.items() if value is not None}
 
 

@@ -30,6 +30,7 @@ def _champion_card(seen: Seen, schema: Schema) -> Card:
     return Card(
         title=f"Champion v{champion.version}",
         state=State.OK,
+        word="Passed the gate",
         value=words.validated(champion),
         delta=between,
         note=f"on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}",
@@ -83,7 +84,7 @@ def _signal_cards(windows: Sequence[WindowReport], schema: Schema) -> list[Card]
             "link": "Check",
         }
         return [Card(title=title, **blank) for title in ("Data drift", "Predictions", "Performance")]  # type: ignore[arg-type]
-    return [_drift_card(windows, schema), _prediction_card(windows), _performance_card(windows, schema)]
+    return [_drift_card(windows, schema), _prediction_card(windows, schema), _performance_card(windows, schema)]
 
 
 def _recent(values: Sequence[float | None]) -> tuple[float, ...]:
@@ -107,7 +108,7 @@ def _drift_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     )
 
 
-def _prediction_card(windows: Sequence[WindowReport]) -> Card:
+def _prediction_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     moved = windows[-1].prediction_drift
     known = moved.current_mean is not None
     delta = None
@@ -115,10 +116,10 @@ def _prediction_card(windows: Sequence[WindowReport]) -> Card:
         delta = f"baseline {wording.number(moved.baseline_mean)}"
     return Card(
         title="Predictions",
-        state=State.UNKNOWN if not known else State.PAGE if moved.drifted else State.OK,
+        state=State.UNKNOWN if not known else State.WATCH if moved.drifted else State.OK,
         value=wording.number(moved.current_mean),
         delta=delta,
-        note=f"mean score of {wording.count(moved.rows, 'row')}"
+        note=f"mean {words.score_name(schema)} of {wording.count(moved.rows, 'row')}"
         if known
         else wording.safe(moved.reason or "not scored"),
         history=_recent([window.prediction_drift.current_mean for window in windows]),

@@ -58,15 +58,36 @@ st.markdown(evidence.legend(shown, total))
 
 st.subheader("What exactly changed?", anchor=False)
 evidence.selectors(windows, schema, feature=feature, window=window)
-left, right = st.columns([3, 2], gap="large")
+st.markdown(words.in_words(found, window, schema))
+panels.facts(words.facts(found, policy), key="facts")
+
+pair = None
+with session.guard():
+    pair = session.cached(reads.distribution, schema.model, feature, window.start, window.end)
+if pair is not None:
+    evidence.side_by_side(pair, found)
+
+left, right = st.columns(2, gap="large")
 with left:
-    st.markdown(words.in_words(found, window, schema))
-    panels.facts(words.facts(found, policy), key="facts")
+    past = charts.lines(
+        [evidence.history(windows, schema, feature)],
+        title="Is it new?",
+        y_title="Effect (dotted: floor)",
+        schema=schema,
+        limit=policy.drift_effect_min,
+        markers=[charts.Marker(at=window.start, label="shown above", kind="incident")],
+    )
+    panels.chart(
+        past.update_yaxes(rangemode="tozero"),
+        key="history",
+        alt=f"Effect of {feature} in every window, with the floor",
+        table=evidence.history_rows(windows, schema, feature),
+    )
 with right:
     panels.chart(
         drift_charts.quadrant(
             window,
-            title="Which of them matter?",
+            title="Which of them matter in this window?",
             floor=policy.drift_effect_min,
             important=reads.important_share(window, top_share=policy.importance_top_share),
         ),
@@ -75,23 +96,3 @@ with right:
         table=evidence.feature_rows(window),
         on_point=evidence.pick_feature,
     )
-
-pair = None
-with session.guard():
-    pair = session.cached(reads.distribution, schema.model, feature, window.start, window.end)
-if pair is not None:
-    evidence.side_by_side(pair, found)
-past = charts.lines(
-    [evidence.history(windows, schema, feature)],
-    title=f"Is it new? The effect of {wording.plain(feature)} by window",
-    y_title="Effect (dotted: floor)",
-    schema=schema,
-    limit=policy.drift_effect_min,
-    markers=[charts.Marker(at=window.start, label="shown above", kind="incident")],
-)
-panels.chart(
-    past.update_yaxes(rangemode="tozero"),
-    key="history",
-    alt=f"Effect of {feature} in every window, with the floor",
-    table=evidence.history_rows(windows, schema, feature),
-)

@@ -27,15 +27,14 @@ def size_words(size: str) -> str:
 
 def size_choice(schema: Schema, latest: WatchReport | None) -> str:
     """Give the window length that the URL asks for, or that of the latest check."""
-    options = _sizes(schema, latest)
-    chosen = session.asked("size")
-    return chosen if chosen in options else options[0]
+    options, chosen = _sizes(schema, latest), session.asked("size")
+    return chosen if chosen in options else latest.window if latest is not None else options[0]
 
 
 def _sizes(schema: Schema, latest: WatchReport | None) -> list[str]:
     usual = CLOCK_SIZES if schema.time_unit in {TimeUnit.CLOCK, TimeUnit.DAY} else ORDER_SIZES
-    first = [latest.window] if latest else []
-    return list(dict.fromkeys([*first, *usual]))
+    own = [latest.window] if latest is not None and latest.window not in usual else []
+    return [*own, *usual]
 
 
 def controls(schema: Schema, report: WatchReport | None, *, size: str) -> None:
@@ -65,7 +64,7 @@ def controls(schema: Schema, report: WatchReport | None, *, size: str) -> None:
         if report is not None:
             st.caption(
                 f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')} of "
-                f"champion v{report.version}, checked {wording.clock(report.checked_at)}"
+                f"v{report.version}, checked {wording.clock(report.checked_at)}"
             )
     if pressed:
         with session.guard():

@@ -34,7 +34,7 @@ with left:
 with right:
     if not windows:
         st.subheader("What happened over time", anchor=False)
-        st.caption("The strip of volume, drift, scores and performance appears after the first check.")
+        st.caption("Volume, drift, scores and performance by window stand here once there is a window to show.")
     else:
         panels.chart(
             charts.strip(
@@ -42,7 +42,7 @@ with right:
                 title=words.strip_title(windows, schema),
                 schema=schema,
                 markers=blocks.markers(seen, windows, schema),
-                limits=blocks.limits(windows),
+                limits=blocks.limits(windows, schema),
             ),
             key="strip",
             alt="Volume, weighted drift, mean score and realised metric by window, with promotions and quarantined batches",

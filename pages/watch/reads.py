@@ -130,8 +130,10 @@ def primary(window: WindowReport) -> Measured | None:
 
 
 def last_measured(windows: Sequence[WindowReport]) -> WindowReport | None:
-    """Give the newest window whose leading metric is known."""
-    return next((window for window in reversed(windows) if primary(window) is not None), None)
+    """Give the newest window whose leading metric is known, if there is one from at least half of its labels."""
+    known = [window for window in reversed(windows) if primary(window) is not None]
+    ripe = (w for w in known if 2 * w.performance.labelled_rows >= w.performance.scored_rows)
+    return next(ripe, known[0] if known else None)
 
 
 def dropped_since(windows: Sequence[WindowReport]) -> WindowReport | None:

@@ -19,6 +19,7 @@ from pipeline_core.records import (
     FeatureDrift,
     ModelVersion,
     Schema,
+    Task,
     WindowReport,
 )
 
@@ -49,7 +50,7 @@ def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tup
         return no_champion(seen), State.UNKNOWN
     name = f"Champion v{seen.champion.version}"
     if not windows:
-        return f"{name} had {validated(seen.champion)} on held-out rows; nothing has been checked since.", State.UNKNOWN
+        return f"{name} had {validated(seen.champion)} on held-out rows; {_nothing(seen)}.", State.UNKNOWN
     last = windows[-1]
     told, states = [], [drift_state(last)]
     drop = reads.dropped_since(windows)
@@ -57,15 +58,23 @@ def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tup
         told.append(_drop(drop, windows, schema))
         states.append(State.PAGE)
     told.append(_drift(last, schema))
+    if drop is not None and drift_state(last) is State.OK:
+        told[-1] += ", so the relation itself may have changed"
     if last.prediction_drift.drifted:
         told.append(f"its scores moved from {_means(last)}")
-        states.append(State.PAGE)
+        states.append(State.WATCH)
     state = wording.worst(states)
     if state is State.OK:
         held = reads.last_measured(windows)
         kept = f"holds {metric(held)}" if held else f"had {validated(seen.champion)} at validation"
         return f"Nothing is wrong now: {name} {kept}, and {told[-1]}.", state
     return f"{name} {'; '.join(told)}.", state
+
+
+def _nothing(seen: Seen) -> str:
+    if seen.report is None:
+        return "nothing has been checked since"
+    return "no window lies in the chosen period" if seen.report.windows else "no later data has come in since"
 
 
 def no_champion(seen: Seen) -> str:
@@ -89,7 +98,8 @@ def _drop(first: WindowReport, windows: Sequence[WindowReport], schema: Schema) 
     latest = reads.last_measured(windows)
     now = f"{metric(latest)}, was {wording.number(latest.performance.reference)}" if latest else ""
     when = wording.moment(first.start, schema)
-    return f"has been wrong more often since {when}: **{now}**"
+    wrong = "further off" if schema.task is Task.REGRESSION else "wrong more often"
+    return f"has been {wrong} since {when}: **{now}**"
 
 
 def drift_state(window: WindowReport) -> State:
@@ -107,16 +117,21 @@ def undecided(window: WindowReport) -> bool:
 
 
 def _drift(window: WindowReport, schema: Schema) -> str:
-    when = wording.span(window.start, window.end, schema)
+    when = wording.during(window.start, window.end, schema)
     leading = matters(window)
     if leading:
-        return f"{wording.listing([f.feature for f in leading])} drifted in {when}"
+        return f"{wording.listing([f.feature for f in leading], most=2)} drifted {when}"
     drifted = [feature for feature in window.features if feature.drifted]
     if drifted:
-        return f"only {wording.listing([f.feature for f in drifted])} drifted in {when}, which hardly matters to it"
+        return f"only {wording.listing([f.feature for f in drifted])} drifted {when}, which hardly matters to it"
     if undecided(window):
-        return f"{when} has {wording.count(window.rows, 'row')}, too few to say what drifted"
-    return f"no feature drifted in {when}"
+        return f"{wording.count(window.rows, 'row')} {when} are too few to say what drifted"
+    return f"no feature drifted {when}"
+
+
+def score_name(schema: Schema) -> str:
+    """Say what the mean of the scores is a mean of."""
+    return {Task.BINARY: "score", Task.MULTICLASS: "confidence", Task.REGRESSION: "prediction"}[schema.task]
 
 
 def _means(window: WindowReport) -> str:
@@ -126,14 +141,12 @@ def _means(window: WindowReport) -> str:
 
 def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
     """Say how many features drifted in a window, and which of them matter."""
-    when = wording.span(window.start, window.end, schema)
+    when = wording.during(window.start, window.end, schema)
     total, drifted = len(window.features), [feature for feature in window.features if feature.drifted]
     if undecided(window):
-        return (
-            f"{when[:1].upper()}{when[1:]} has {wording.count(window.rows, 'row')}: too few to say what drifted.",
-            State.UNKNOWN,
-        )
-    count = f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted in {when}"
+        rows = wording.count(window.rows, "row")
+        return f"{rows} {when} are too few to say what drifted.", State.UNKNOWN
+    count = f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted {when}"
     leading = matters(window)
     if leading:
         verb = "matters" if len(leading) == 1 else "matter"
@@ -145,13 +158,20 @@ def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
     return f"{count}.", State.OK
 
 
+def subject(alert: Alert) -> str:
+    """Say what an alert is about: the feature that drifted, or its kind (Markdown)."""
+    known = CODES.get(alert.code, wording.safe(alert.code))
+    if alert.feature is None:
+        return known
+    name = wording.safe(alert.feature, length=40)
+    return f"**{name}** drifted" if alert.code == "data_drift" else f"{known}: **{name}**"
+
+
 def need(item: Need, schema: Schema) -> str:
     """Say what a group of open alerts is about, in one line of Markdown."""
     state = wording.state_of(item.alert.level)
     head = f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}]"
-    about = CODES.get(item.alert.code, wording.safe(item.alert.code))
-    if item.alert.feature is not None:
-        about = f"**{wording.safe(item.alert.feature, length=40)}** drifted"
+    about = subject(item.alert)
     if item.first is None or item.last is None:
         when = wording.clock(item.alert.raised_at)
     elif item.count == 1:
@@ -161,31 +181,26 @@ def need(item: Need, schema: Schema) -> str:
     return f"{head} {about}  \n:gray[{when}]"
 
 
+_SAID = {
+    DriftState.DRIFTED: "moved {when}",
+    DriftState.STABLE: "did not drift {when}",
+    DriftState.UNCLEAR: "cannot be judged {when}",
+}
+_ADVICE = {
+    AlertLevel.PAGE: "That is much: look at where the column comes from before you retrain.",
+    AlertLevel.WATCH: "That is little: note it and look again in a week.",
+    AlertLevel.NONE: "Nothing to do.",
+}
+
+
 def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
-    """Say in plain words what happened to a feature in a window, and what the figures mean."""
-    name, when = wording.safe(found.feature, length=40), wording.span(window.start, window.end, schema)
-    if found.effect is None or found.state is DriftState.UNCLEAR:
-        return f"**{name}** in {when}: {wording.safe(found.reason or 'too few rows to say either', length=300)}."
-    moved = "moved" if found.drifted else "did not move enough to be called drift"
-    told = [
-        f"**{name}** {moved} in {when}: the effect is {wording.number(found.effect)}, adjusted p {wording.p_value(found.p_adjusted)}."
-    ]
-    if found.reason:
-        told.append(f"{wording.safe(found.reason, length=400).rstrip('.')}.")
-    if found.nulls is not None and abs(found.nulls.current - found.nulls.baseline) >= 0.005:
-        told.append(
-            f"Nulls went from {wording.percent(found.nulls.baseline)} to {wording.percent(found.nulls.current)} of the rows."
-        )
-    if found.new_levels:
-        told.append(f"New values: {wording.listing(found.new_levels)}.")
+    """Say in plain words what happened to a feature in a window, and what that means."""
+    when = wording.during(window.start, window.end, schema)
+    clause = found.reason.removeprefix(f"{found.feature}: ") or f"effect {wording.number(found.effect)}"
+    said = f"{_SAID[found.state].format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
     rank = f"number {found.shap_rank} of {len(window.features)}"
-    told.append(f"It carries {wording.percent(found.shap_share)} of what the model says ({rank}).")
-    told.append({
-        AlertLevel.PAGE: "That is much: look at where the column comes from before you retrain.",
-        AlertLevel.WATCH: "That is little: note it and look again in a week.",
-        AlertLevel.NONE: "Nothing to do.",
-    }[found.alert])  # fmt: skip
-    return " ".join(told)
+    share = f"It carries {wording.percent(found.shap_share)} of what the model says ({rank})."
+    return f"**{wording.safe(found.feature, length=40)}** {said} {share} {_ADVICE[found.alert]}"
 
 
 def heat_title(windows: Sequence[WindowReport]) -> str:
@@ -203,7 +218,7 @@ def strip_title(windows: Sequence[WindowReport], schema: Schema) -> str:
     if not known:
         return f"What happened in {wording.count(len(windows), 'window')}?"
     top = max(known, key=lambda window: window.weighted_drift or 0.0)
-    return f"Drift that counts was largest in {wording.span(top.start, top.end, schema)}"
+    return f"Drift that counts was largest {wording.during(top.start, top.end, schema)}"
 
 
 def facts(found: FeatureDrift, policy: Policy) -> list[Fact]:
@@ -247,6 +262,8 @@ def step(seen: Seen, windows: Sequence[WindowReport]) -> Step:
         return "Train the first version", "training", "A first version needs only to beat a guess.", {}
     if seen.batches and seen.batches[0].status is BatchStatus.QUARANTINED:
         return "See why it was quarantined", "batches", "The newest batch takes no part in scoring or training.", {}
+    if seen.report is not None and not seen.report.windows:
+        return "Receive the next batch", "batches", "A check needs data that came in after the champion's.", {}
     return _about_challenger(seen) or _about_windows(windows)
 
 
@@ -278,7 +295,9 @@ def alert_row(alert: Alert, schema: Schema) -> dict[str, object]:
     return {
         "State": "open" if alert.acknowledged_at is None else f"seen by {alert.acknowledged_by}",
         "Level": wording.word(wording.state_of(alert.level)),
-        "About": alert.feature or CODES.get(alert.code, alert.code),
+        "About": CODES.get(alert.code, alert.code)
+        if alert.feature is None or alert.code != "data_drift"
+        else alert.feature,
         "Window": wording.span(alert.window_start, alert.window_end, schema),
         "Contribution": alert.contribution,
         "Message": alert.message,

@@ -352,8 +352,9 @@ def _key(grid: Grid) -> tuple[str, str]:
     if grid.kind == "level":
         return "NULL::DOUBLE", f"CAST({identifier(grid.column_id)} AS VARCHAR)"
     if grid.kind == "value":
-        # + 0.0 makes -0.0 the same value as 0.0
-        return f"nullif({_number(grid)} + 0.0::DOUBLE, 'NaN'::DOUBLE)", "NULL::VARCHAR"
+        number = _number(grid)
+        # + 0.0 makes -0.0 the same value as 0.0; nullif(x, NaN) is optimised away by Parquet's minimum and maximum
+        return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} + 0.0::DOUBLE END", "NULL::VARCHAR"
     if grid.kind == "cells":
         return _cell(grid), "NULL::VARCHAR"
     raise InvalidDefinition(f"Grid kind {grid.kind!r} of {grid.column_id}: 'value', 'cells' or 'level' is allowed.")

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from pipeline_core.engines.duck import Buckets, DuckEngine, Pair, Rows
 from pipeline_core.errors import Unreadable
 from pipeline_core.flows.windows import DAY, Length, Span, fitting, limit, parse, spans
-from pipeline_core.records import BatchReport, BatchStatus, ColumnType, Grid, ModelVersion, Schema, TimeUnit
+from pipeline_core.records import COUNTS, BatchReport, BatchStatus, ColumnType, Grid, ModelVersion, Schema, TimeUnit
 from pipeline_core.stages import profiling, training
 from pipeline_core.stats.columns import ColumnCounts, aligned
 from pipeline_core.store.home import Store
@@ -277,19 +277,14 @@ def midnight(moment: datetime) -> datetime:
 
 def _cut_by_time(store: Store, engine: DuckEngine, seen: Watched, *, length: Length, calendar: tuple[Span, ...]) -> Cut:
     starts, end = [span.start for span in calendar], calendar[-1].end
-    since = seen.rows.since
+    # day counts hold fitted rows too, of the days before the hold-out and of the day on which it begins
+    since = seen.rows.since or starts[0]
+    whole = since if midnight(since) == since else midnight(since) + DAY
+    begins = sorted({b for b in (whole, *starts) if whole <= b < end}) if starts[0] < whole else starts
     parts = []
-    begins = starts
-    if since is not None and midnight(since) < since:
-        # the day counts of that day hold fitted rows too
-        whole = midnight(since) + DAY
-        first = [b.batch_id for b in seen.batches if b.first_event_at is None or b.first_event_at < whole]
-        files = store.batches.rows_paths(seen.schema.model, first)
-        rest = engine.counts(files, seen.grids, buckets="one", since=since, until=whole)
-        parts.append(profiling.in_bucket(rest, starts[0]))
-        begins = [whole, *[s for s in starts if s > whole]]
-    if begins[0] < end:
-        begins = [b for b in begins if b < end]
+    if starts[0] < whole:
+        parts.append(profiling.in_bucket(_rest_of_day(store, engine, seen, since=since, whole=whole), starts[0]))
+    if begins:
         counts = store.batches.window_counts(seen.schema.model, begins, end=end, batch_ids=seen.batch_ids)
         parts.append(_rebucket(counts, begins[0], starts))
     table = pa.concat_tables(parts)
@@ -299,6 +294,15 @@ def _cut_by_time(store: Store, engine: DuckEngine, seen: Watched, *, length: Len
         counts=profiling.windows(table),
         buckets=[*starts, end],
     )
+
+
+def _rest_of_day(store: Store, engine: DuckEngine, seen: Watched, *, since: datetime, whole: datetime) -> pa.Table:
+    """Count the rows from the hold-out's begin to midnight; nothing where it begins at midnight."""
+    if since == whole:
+        return COUNTS.empty_table()
+    first = [b.batch_id for b in seen.batches if b.first_event_at is None or b.first_event_at < whole]
+    files = store.batches.rows_paths(seen.schema.model, first)
+    return engine.counts(files, seen.grids, buckets="one", since=since, until=whole)
 
 
 def _rebucket(counts: pa.Table, first: datetime, starts: Sequence[datetime]) -> pa.Table:

@@ -26,7 +26,7 @@ DEFAULT_ROWS_MIN = 500
 _WEEK = 7
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
-_TEXT = re.compile(r"\s*(\d{1,9})\s*(d|days?|h|hours?|rows?)\s*", re.IGNORECASE)
+_TEXT = re.compile(r"\s*(\d{1,9})\s*(d|days?|h|hours?|rows?)\s*", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,7 +152,7 @@ def _challenge(content: Content) -> list[str]:
     ]
     said += [f"  {_plain(reason)}" for reason in content["reasons"]]
     rows = (
-        (name, figure(c["champion"]), figure(c["challenger"]), figure(c["difference"]))
+        (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
     )
     return [*said, *table(("metric", "champion", "challenger", "difference"), rows)]

@@ -266,7 +266,9 @@ def _labels(store: Store, call: Call) -> object:
 
 
 def _score(store: Store, call: Call) -> object:
-    return intake.score(store, call.model, call.file, batch_id=call.arguments.get("batch"), source=call.arguments.get("source"))
+    return intake.score(
+        store, call.model, call.file, batch_id=call.arguments.get("batch"), source=call.arguments.get("source")
+    )
 
 
 def _train(store: Store, call: Call) -> object:

@@ -52,6 +52,11 @@ class Folders:
         """Scratch."""
         return self.home / "work"
 
+    @property
+    def lost(self) -> Path:
+        """Files that no row named when the store was opened, kept for a person to look at."""
+        return self.home / "lost"
+
     def make(self) -> None:
         """Make what is not there."""
         for folder in (self.home, self.raw, self.rows, self.artifacts, self.work):
@@ -217,17 +222,22 @@ def remove_files(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def sweep(folder: Path, *, named: set[Path], before: float) -> int:
-    """Remove the files in a folder that no row names: what a killed process left behind.
+def sweep(folder: Path, *, named: set[Path], before: float, lost: Path) -> int:
+    """Clear a folder of the files that no row names: what a killed process left behind.
+
+    Half-written files go. Whole ones are set aside: a store that lost its newest transactions to a broken disk
+    would otherwise take the files of acknowledged batches with it.
 
     Parameters
     ----------
     folder : Path
         Searched with what is below it.
     named : set of Path
-        The files to keep.
+        The files to keep where they are.
     before : float
-        Only files last written before this moment (seconds since 1970) are removed.
+        Only files last written before this moment (seconds since 1970) are touched.
+    lost : Path
+        Where whole files are set aside, under their own name.
 
     Returns
     -------
@@ -236,7 +246,11 @@ def sweep(folder: Path, *, named: set[Path], before: float) -> int:
     """
     strays = [p for p in folder.rglob("*") if p.is_file() and p not in named and p.stat().st_mtime < before]
     for path in strays:
-        path.unlink(missing_ok=True)
+        if path.suffix == ".tmp":
+            path.unlink(missing_ok=True)
+        else:
+            lost.mkdir(exist_ok=True)
+            path.replace(lost / f"{path.parent.name}-{path.name}")
     return len(strays)
 
 

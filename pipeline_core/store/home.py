@@ -235,9 +235,9 @@ class Store:
         batches = self._database.rows("SELECT model, batch_id, status, raw_name FROM batches")
         versions = self._database.rows("SELECT DISTINCT artifact_sha256 FROM versions")
         rows = {self._folders.batch_rows(r[0], r[1]) for r in batches if r[2] == "accepted"}
-        sweep(self._folders.rows, named=rows, before=opened_at)
-        sweep(self._folders.raw, named={self._folders.raw / r[3] for r in batches if r[3]}, before=opened_at)
+        sweep(self._folders.rows, named=rows, before=opened_at, lost=self._folders.lost)
+        sweep(self._folders.raw, named={self._folders.raw / r[3] for r in batches if r[3]}, before=opened_at, lost=self._folders.lost)
         artifacts = {self._folders.artifact(r[0]) for r in versions}
-        sweep(self._folders.artifacts, named=artifacts, before=opened_at)
+        sweep(self._folders.artifacts, named=artifacts, before=opened_at, lost=self._folders.lost)
         queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))
         remove_files(p for p in self._folders.work.iterdir() if p.name not in queued)

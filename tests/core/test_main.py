@@ -16,6 +16,7 @@ import pytest
 from pipeline_core import __main__ as command_line
 from pipeline_core.errors import InvalidDefinition, NotFound, PipelineError
 from pipeline_core.service import verbs
+from pipeline_core.store.home import Store
 from tests.core.service.conftest import loans
 
 DEFINE = ("--target", "late", "--positive", "yes", "--time", "day", "--id", "loan")
@@ -204,6 +205,24 @@ def test_as_a_process(home: Path) -> None:
     assert done.returncode == 0
     assert json.loads(done.stdout) == {"home": str(home), "models": []}
     assert done.stderr == "took the store's lock\n"
+
+
+def test_a_store_that_stays_busy_is_an_error(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "WAIT_S", 0.3)
+    monkeypatch.setattr(command_line, "RETRY_S", 0.05)
+    with Store.open(home):
+        code, error, _ = say(capsys, "status", "--home", str(home), "--json")
+    assert (code, error["error"]) == (2, "The store is in use")
+    assert say(capsys, "status", "--home", str(home), "--json")[0] == 0
+
+
+def test_an_owner_that_does_not_answer_is_an_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Store.open(home, url="http://127.0.0.1:9", token="word"):
+        code, error, aside = say(capsys, "status", "--home", str(home), "--json")
+    assert (code, error["error"]) == (2, "The app does not answer")
+    assert aside.startswith("through the running app at http://127.0.0.1:9\n")
 
 
 def test_not_found_is_an_error_and_not_a_no() -> None:

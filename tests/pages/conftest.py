@@ -185,7 +185,9 @@ def drift(feature: str, effect: float, *, drifted: bool = False, nulls: NullChan
         contribution=share * effect,
         smallest_detectable=0.09,
         alert=level,
-        reason="effect 0.31 is above the floor 0.1" if drifted else "",
+        reason=f"{feature}: distribution moved by D = {effect} (p < 0.001)"
+        if drifted
+        else f"{feature}: stable, D = {effect}",
     )
 
 

@@ -127,6 +127,9 @@ def test_empty_states_say_when_there_will_be_alerts(home: Store, visit: Visit) -
 
 
 def test_titles_name_feature_and_window() -> None:
-    assert runbook.title(alert("x", number=0, feature="income"), schema()) == "income drifted in the week of 3 Mar 2025"
+    assert (
+        runbook.title(alert("x", number=0, feature="income"), schema())
+        == "**income** drifted in the week of 3 Mar 2025"
+    )
     other = alert("y", number=0, feature=None, level=AlertLevel.PAGE, code="prediction_drift")
     assert runbook.title(other, schema()) == "The scores moved in the week of 3 Mar 2025"

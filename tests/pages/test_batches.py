@@ -117,7 +117,7 @@ def test_labels_are_joined_and_counted(home: Store, visit: Visit, tmp_path: Path
 def test_without_a_file_it_asks_for_one(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "defined")
     at = visit(PAGE)
-    assert at.radio(key="arrival_what").options == ["Receive only", "Labels (ground truth)"]
+    assert at.radio(key="arrival_what").options == ["Receive", "Take as labels"]
     at.button(key="arrival_send").click().run()
     assert "No file was chosen" in at.warning[0].value
 

@@ -51,7 +51,9 @@ def test_every_mark_can_be_seen_on_both_themes(ground: str) -> None:
 
 
 def test_the_heat_map_sorts_features_by_share_and_leaves_unclear_cells_empty() -> None:
-    unclear = replace(WINDOWS[0].features[0], state=DriftState.UNCLEAR, effect=None)
+    unclear = replace(
+        WINDOWS[0].features[0], state=DriftState.UNCLEAR, effect=None, reason="income: 12 rows in the window"
+    )
     first = replace(WINDOWS[0], features=(unclear, *WINDOWS[0].features[1:]))
     figure = drift_charts.heat_map([first, *WINDOWS[1:]], schema=schema(), title="t", picked=("debt", "2025-03-10"))
     heat = next(trace for trace in figure.data if trace.type == "heatmap")
@@ -70,8 +72,8 @@ def test_each_cell_can_be_clicked_and_says_what_it_is() -> None:
     assert len(cells.customdata) == 32
     assert cells.customdata[20][:2] == ["income", "2025-04-07"]
     assert (
-        cells.customdata[20][2]
-        == "<b>income</b>, the week of 7 Apr 2025<br>effect 0.310 · adjusted p &lt; 0.001<br>drifted · Page"
+        cells.customdata[20][2] == "<b>income</b>, the week of 7 Apr 2025<br>effect 0.310 · adjusted p &lt; 0.001"
+        "<br>distribution moved by D = 0.31 (p &lt; 0.001)<br>Page"
     )
     pages = next(t for t in figure.data if t.type == "scatter" and t.marker.symbol == "circle")
     assert (pages.x.tolist(), pages.y.tolist()) == ([5, 6, 7], [0, 0, 0])

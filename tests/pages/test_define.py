@@ -87,7 +87,7 @@ def test_the_button_defines_and_leads_to_training(opened: AppTest, home: Store) 
     assert [c.type for c in schema.features] == [ColumnType.NUMBER, ColumnType.NUMBER, ColumnType.CATEGORY]
     first = home.batches.list("loans")
     assert [(b.status, b.rows, b.source) for b in first] == [(BatchStatus.ACCEPTED, 500, "Loans 2025.csv")]
-    assert "**loans** is defined: it predicts whether outcome is yes from 3 features." in loans.said(opened)
+    assert "**loans** is defined: it predicts whether outcome is yes from 3 features." in opened.title[0].value
     opened.button(key="define_train").click().run()
     assert not opened.exception
     assert "**loans** has no version yet" in opened.title[0].value

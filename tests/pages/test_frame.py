@@ -110,7 +110,7 @@ def test_the_end_of_a_job_is_told_once(still: None, home: Store, visit: Visit) -
     at = visit()
     home.jobs.update(job.job_id, status=JobStatus.DONE, progress=1.0, message="8 windows, 3 page", ended_at=NOW)
     at.run()
-    assert [toast.value for toast in at.toast] == ["Checking the windows loans: done. 8 windows\\, 3 page"]
+    assert [toast.value for toast in at.toast] == ["Checking loans: done. 8 windows\\, 3 page"]
     at.run()
     assert not at.toast
 

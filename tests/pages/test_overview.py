@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.watch import reads, words
-from pipeline_core.records import BatchStatus, DriftState, WatchReport
+from pipeline_core.records import BatchStatus, DriftState, Task, WatchReport
 from pipeline_core.sources.demo import INCIDENTS
 from pipeline_core.store import Store
 from tests.pages.conftest import batch, fill, schema, version, week, window
@@ -100,7 +100,8 @@ def test_a_window_too_small_to_judge_is_unknown_never_quiet(seeded: Store) -> No
     )
     assert words.drift_state(small) == "unknown"
     assert (
-        "has 12 rows, too few to say what drifted" in words.overview(reads.seen(seeded, "loans"), (small,), schema())[0]
+        "12 rows in the week of 3 Mar 2025 are too few to say what drifted"
+        in words.overview(reads.seen(seeded, "loans"), (small,), schema())[0]
     )
 
 
@@ -121,6 +122,20 @@ def test_a_champion_that_nobody_checked_is_offered_a_check(home: Store, visit: V
     assert "nothing has been checked since" in at.title[0].value
     assert at.button(key="next").label == "Check now"
     assert [m.value for m in at.metric][2:] == ["–", "–", "–"]
+
+
+def test_nothing_to_show_says_why(seeded: Store) -> None:
+    seen = reads.seen(seeded, "loans")
+    assert words.overview(seen, (), schema())[0].endswith("; no window lies in the chosen period.")
+    assert seen.report is not None
+    idle = replace(seen, report=replace(seen.report, windows=()))
+    assert words.overview(idle, (), schema())[0].endswith("; no later data has come in since.")
+    assert words.step(idle, ())[:2] == ("Receive the next batch", "batches")
+
+
+def test_each_task_names_what_its_scores_are() -> None:
+    kinds = [words.score_name(replace(schema(), task=task)) for task in Task]
+    assert kinds == ["score", "confidence", "prediction"]
 
 
 def test_an_empty_store_is_welcomed_with_two_ways_in(

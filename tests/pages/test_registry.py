@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.release import descent, reads
@@ -36,10 +37,10 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
     answer = at.title[0].value
     made = release.lineage(home, loans.MODEL)
     auc = made.metrics["auc"]
-    assert "It was made from 1 batch (800 rows from 6 Jan 2025 to 17 Jan 2025, 02:20)" in answer
+    assert "**v1** is champion of **loans**, made from 1 batch (800 rows, 6 Jan – 17 Jan 2025): " in answer
     assert f"validation AUC {auc.value:.3f} (" in answer
-    assert "Promoted by Ada on " in answer
-    assert "because “the first one”" in answer
+    assert "Promoted by **Ada** on " in loans.said(at)
+    assert "because: “the first one”." in loans.said(at)
     assert at.button(key="rollback").disabled
 
 
@@ -76,3 +77,11 @@ def test_rollback_brings_the_former_champion_back(home: Store, visit: Visit, tmp
     assert champion.version == 1
     assert "**v1** is champion of **loans**" in at.title[0].value
     assert [m.action for m in home.models.promotions(loans.MODEL)] == ["rollback", "promote", "promote"]
+
+
+@pytest.mark.parametrize("page", ["release/training.py", "release/challenge.py", PAGE, "intake/batches.py"])
+def test_a_hostile_name_is_read_and_never_rendered(seeded: Store, visit: Visit, page: str) -> None:
+    at = visit(page)
+    assert not at.exception
+    assert ":red[a]" not in loans.said(at).replace(":\u2060red", "")
+    assert "<b>" not in loans.said(at)

@@ -67,6 +67,18 @@ def test_windows_are_named_by_what_they_hold(days: float, text: str) -> None:
     assert wording.span(MONDAY, MONDAY + timedelta(days=days), schema()) == text
 
 
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        (7, "in the week of 3 Mar 2025"), (1, "on 3 Mar 2025"), (30, "in the 30 days from 3 Mar 2025"),
+        (0.25, "within 3 Mar 2025, 00:00–06:00"), (1.5, "between 3 Mar 2025, 00:00 and 4 Mar 2025, 12:00"),
+    ],
+)  # fmt: skip
+def test_windows_in_a_sentence(days: float, text: str) -> None:
+    assert wording.during(MONDAY, MONDAY + timedelta(days=days), schema()) == text
+    assert wording.during(MONDAY, MONDAY + timedelta(days=2), schema(time_unit=TimeUnit.DAY)).startswith("in days ")
+
+
 def test_models_without_a_clock_are_told_in_their_own_unit() -> None:
     days, rows = schema(time_unit=TimeUnit.DAY), schema(time_unit=TimeUnit.ROW)
     epoch = datetime(1970, 1, 1, tzinfo=UTC)

@@ -33,6 +33,13 @@ def test_a_figure_tells_its_interval_or_why_it_is_missing() -> None:
     assert lines.figure(None) == "-"
 
 
+def test_the_demo_and_an_empty_home() -> None:
+    assert lines.lines("demo", {"model": "lending", "removed": True}) == ["The demo model lending is removed."]
+    built = {"model": "lending", "champion": 1, "batches": 53}
+    assert lines.lines("demo", built) == ["The demo model lending is ready: champion 1, 53 batches."]
+    assert lines.lines("status", {"home": "/x", "models": []})[0].startswith("No models in /x yet.")
+
+
 def test_control_characters_of_a_name_stay_out_of_the_terminal() -> None:
     finding = {"severity": "error", "code": "column_missing", "message": "no \x1b[31mincome"}
     content = {"batch_id": "b-1", "status": "quarantined", "rows": 1000, "findings": [finding]}

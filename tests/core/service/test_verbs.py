@@ -10,6 +10,7 @@ import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound
 from pipeline_core.records import AlertLevel, BatchStatus, Decision, TimeUnit
+from pipeline_core.service import lines
 from pipeline_core.service.host import Host
 from pipeline_core.service.verbs import VERBS, Answer, carry_out, in_own_unit, verb_named
 from tests.core.service.conftest import DEFINE, Files
@@ -20,7 +21,11 @@ def silent(_share: float, _message: str) -> None:
 
 
 def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "loans", **arguments: Any) -> Answer:
-    return carry_out(held.store, verb, model, arguments=arguments, file=file, progress=silent)
+    answer = carry_out(held.store, verb, model, arguments=arguments, file=file, progress=silent)
+    read = lines.lines(verb, answer.content)
+    assert read
+    assert all(isinstance(line, str) and "None" not in line for line in read), read
+    return answer
 
 
 def test_the_verbs_are_the_twelve_of_the_product() -> None:
@@ -103,5 +108,8 @@ def test_the_loop_by_verbs(held: Host, files: Files) -> None:
     assert checked.code == int(any(w["alert"] == "page" for w in checked.content["windows"]))
     assert isinstance(checked.content["windows"][0]["start"], int | float)
     assert do(held, "lineage").content["promoted_by"] == "Ada"
+    second = do(held, "train", estimator="logistic_regression")
+    assert second.content["version"] == 2
+    assert do(held, "challenge").content["verdict"] in {"promote", "keep", "insufficient"}
     assert do(held, "receive", file=files.broken).code == 1
     assert [m["model"] for m in do(held, "status", model=None).content["models"]] == ["loans"]
