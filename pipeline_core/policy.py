@@ -19,8 +19,9 @@ class Policy:
     # the door
     null_share_rise_max: float = 0.25
     null_share_change_min: float = 0.02
+    null_share_effect_min: float = 0.15
     failed_share_max: float = 0.01
-    unseen_share_max: float = 0.20
+    unseen_share_max: float = 0.50
     distribution_effect_min: float = 0.10
     out_of_range_share_min: float = 0.001
     upload_bytes_max: int = 500_000_000
@@ -41,6 +42,7 @@ class Policy:
     new_level_share_min: float = 0.005
     window_rows_min: int = 200
     importance_top_share: float = 0.25
+    label_share_min: float = 0.8
     performance_margin: float = 0.02
     relative_performance_margin: float = 0.10
 

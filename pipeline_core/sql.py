@@ -7,6 +7,7 @@ built from pass through here, so that no name from a file can end a string or st
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pipeline_core.errors import InvalidDefinition
 
@@ -39,12 +40,12 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def text(value: str) -> str:
+def text(value: str | Path) -> str:
     """Quote a text for SQL.
 
     Parameters
     ----------
-    value : str
+    value : str or Path
         Any text without NUL.
 
     Returns
@@ -62,9 +63,10 @@ def text(value: str) -> str:
     >>> text("O'Brien")
     "'O''Brien'"
     """
-    if "\0" in value:
-        raise InvalidDefinition(f"{value!r} holds a NUL, which no file path or text here may. Remove it.")
-    return "'" + value.replace("'", "''") + "'"
+    given = str(value)
+    if "\0" in given:
+        raise InvalidDefinition(f"{given!r} holds a NUL, which no file path or text here may. Remove it.")
+    return "'" + given.replace("'", "''") + "'"
 
 
 def moment(value: datetime) -> str:

@@ -13,6 +13,7 @@ from pipeline_core.errors import nearest
 from pipeline_core.flows import intake
 from pipeline_core.records import BatchReport, BatchStatus, Schema
 
+TURN = "batches_turn"
 PREDICTIONS_SHOWN = 12
 FINDINGS_SHOWN = 5
 
@@ -46,6 +47,8 @@ def page(batch_id: str, arrivals: Arrivals, schema: Schema) -> None:
 
 def _back() -> None:
     st.query_params.pop("batch", None)
+    # a new key: the browser would give the old table its picked row back, and open the batch again
+    st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 
 def _actions(report: BatchReport, arrivals: Arrivals, schema: Schema) -> None:

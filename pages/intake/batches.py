@@ -49,7 +49,7 @@ with right:
 if shown:
     picked = panels.table(
         columns.batches(shown, arrivals, schema),
-        key="batches",
+        key=f"batches_{st.session_state.get(batch.TURN, 0)}",
         alt="Batches, newest first; pick a row to open it",
         columns=columns.FORMATS,
         select=True,

@@ -53,9 +53,15 @@ def new_run(schema: Schema, shelf: Shelf) -> None:
             st.rerun()
 
 
-def retrain(schema: Schema, *, key: str) -> None:
+def retrain(schema: Schema, *, key: str, leads: bool) -> None:
     """Draw the button that queues a training on all labelled rows with the default estimator."""
-    if st.button("Retrain on all labelled rows", key=key, width="stretch", icon=":material/model_training:"):
+    if st.button(
+        "Retrain on all labelled rows",
+        key=key,
+        width="stretch",
+        type="primary" if leads else "secondary",
+        icon=":material/model_training:",
+    ):
         with session.guard():
             session.submit("train", schema.model, {})
             st.rerun()

@@ -27,12 +27,14 @@ if not shelf.challengers:
         st.page_link(registry, label="See the champion in the registry", icon=":material/inventory_2:")
     st.stop()
 
+answer = st.container()
 version = moves.pick_challenger(shelf)
 verdict = shelf.verdict(version.version)
-if verdict is None:
-    panels.sentence(standing.unchallenged(version, shelf), state=State.UNKNOWN)
-else:
-    panels.sentence(rulings.verdict_sentence(verdict, schema), state=rulings.VERDICT_STATES[verdict.verdict])
+with answer:
+    if verdict is None:
+        panels.sentence(standing.unchallenged(version, shelf), state=State.UNKNOWN)
+    else:
+        panels.sentence(rulings.verdict_sentence(verdict, schema), state=rulings.VERDICT_STATES[verdict.verdict])
 panels.job_progress(schema.model, key="challenge_jobs")
 
 left, right = st.columns([5, 3])

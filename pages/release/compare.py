@@ -81,6 +81,9 @@ def side_by_side(versions: Sequence[ModelVersion], schema: Schema) -> None:
     left, right = st.columns([5, 4]) if len(versions) == 2 else (st.container(), st.container())
     with left:
         st.table(_facts(versions, schema), border="horizontal", hide_index=True, alt=f"{names} compared")
+        if (settings := _settings(versions))[""]:
+            with st.expander(f"{wording.count(len(settings['']), 'setting')} that differ"):
+                st.table(settings, border="horizontal", hide_index=True, alt=f"Settings of {names} that differ")
     with right:
         panels.chart(
             release_charts.shares_side_by_side(versions, title="What each version looks at"),
@@ -102,13 +105,19 @@ def _facts(versions: Sequence[ModelVersion], schema: Schema) -> dict[str, list[s
     metrics = list(dict.fromkeys(name for v in versions for name in v.metrics))
     rows = {wording.metric_name(m): [wording.interval(v.metrics.get(m)) for v in versions] for m in metrics}
     made = [{"Estimator": words.estimator_name(v.run.estimator)} | words.made_of(v, schema) for v in versions]
-    settings = dict.fromkeys(name for v in versions for name in v.run.parameters)
-    rows |= {name: values for name in made[0] if _differ(values := [facts[name] for facts in made])}
-    rows |= {
-        wording.safe(name): values
-        for name in settings
-        if _differ(values := [wording.safe(v.run.parameters.get(name, wording.DASH)) for v in versions])
+    return _table(versions, rows)
+
+
+def _settings(versions: Sequence[ModelVersion]) -> dict[str, list[str]]:
+    """Columns of the settings that are not the same in all versions."""
+    rows = {
+        wording.safe(name): [wording.safe(v.run.parameters.get(name, wording.DASH)) for v in versions]
+        for name in dict.fromkeys(name for v in versions for name in v.run.parameters)
     }
+    return _table(versions, {name: values for name, values in rows.items() if _differ(values)})
+
+
+def _table(versions: Sequence[ModelVersion], rows: dict[str, list[str]]) -> dict[str, list[str]]:
     columns = {f"v{v.version} {v.stage}": [values[i] for values in rows.values()] for i, v in enumerate(versions)}
     return {"": list(rows)} | columns
 

@@ -8,7 +8,7 @@ from pages.release import blocks, rulings, words
 from pages.release.reads import Shelf
 from pages.ui import panels, session, wording
 from pipeline_core.flows import release
-from pipeline_core.records import ModelVersion, Schema
+from pipeline_core.records import Decision, ModelVersion, Schema
 
 
 def pick_challenger(shelf: Shelf) -> ModelVersion:
@@ -38,7 +38,7 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
             st.caption(f":material/block: {block}")
         stale = verdict is None or verdict.epoch != shelf.epoch
         if st.button(
-            f"Promote v{version.version}", key="promote", type="secondary" if stale else "primary",
+            f"Promote v{version.version}", key="promote", type="primary" if block is None else "secondary",
             disabled=block is not None, help=block, icon=":material/trophy:", width="stretch",
         ):  # fmt: skip
             _confirm_promotion(version, shelf, schema)
@@ -49,7 +49,10 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
             with session.guard():
                 session.submit("challenge", schema.model, {"version": version.version})
                 st.rerun()
-        blocks.retrain(schema, key="challenge_retrain")
+        lost = verdict is not None and not stale and verdict.verdict is Decision.KEEP
+        blocks.retrain(schema, key="challenge_retrain", leads=lost)
+        if verdict is not None and verdict.verdict is Decision.INSUFFICIENT:
+            st.page_link(session.PAGES["batches"], label="Send rows or labels", icon=":material/upload:")
 
 
 def _confirm_promotion(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:

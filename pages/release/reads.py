@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pipeline_core.errors import NotFound, Refused
 from pipeline_core.flows import release
-from pipeline_core.records import BatchStatus, Lineage, ModelVersion, Promotion, Stage, Verdict, dump
+from pipeline_core.records import BatchStatus, Decision, Lineage, ModelVersion, Promotion, Stage, Verdict, dump
 from pipeline_core.stages import registry
 from pipeline_core.store.home import Store
 
@@ -35,6 +35,13 @@ class Shelf:
     def challengers(self) -> tuple[ModelVersion, ...]:
         """The versions that may replace it, newest first."""
         return tuple(v for v in self.versions if v.stage is Stage.CHALLENGER)
+
+    @property
+    def hopeful(self) -> bool:
+        """Whether the newest challenger has not lost against the present champion."""
+        verdict = self.verdict(self.challengers[0].version) if self.challengers else None
+        lost = verdict is not None and verdict.epoch == self.epoch and verdict.verdict is Decision.KEEP
+        return bool(self.challengers) and not lost
 
     def verdict(self, version: int) -> Verdict | None:
         """Give the latest verdict on a version."""

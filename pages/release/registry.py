@@ -33,7 +33,7 @@ st.markdown(standing.promoted(lineage))
 descent.chain(lineage, shelf, schema)
 
 with st.container(horizontal=True):
-    if shelf.challengers:
+    if shelf.hopeful:
         panels.next_step(f"Challenge with v{shelf.challengers[0].version}", "challenge", key="registry_challenge")
     moves.rollback(shelf, schema)
     st.download_button(

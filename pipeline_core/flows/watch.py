@@ -292,7 +292,7 @@ def _performance(bench: _Bench, said: pa.Table) -> Performance:
 
 def _kept(store: Store, report: WatchReport) -> WatchReport:
     with store.transaction():
-        known = {alert.alert_id for alert in store.signals.alerts(report.model)}
+        known = store.signals.alerts(report.model)
         new = store.signals.add_alerts(alerts.alerts_of(report, known, policy=store.policy))
         report = replace(report, new_alerts=len(new))
         store.signals.put_windows(report)

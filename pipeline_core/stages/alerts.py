@@ -11,7 +11,7 @@ that they are wrong.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from pipeline_core.policy import Policy
@@ -71,7 +71,7 @@ def window_level(
     """
     signals: list[tuple[AlertLevel, str]] = []
     if performance.dropped:
-        signals.append((AlertLevel.PAGE, performance.reason))
+        signals.append((_performance_level(performance, policy), performance.reason))
     ordered = sorted(features, key=lambda feature: -feature.contribution)
     signals += [(f.alert, f.reason) for f in ordered if f.alert is not AlertLevel.NONE]
     if prediction_drift.drifted:
@@ -82,15 +82,16 @@ def window_level(
     return signals[0][0], tuple(reason for _, reason in signals)
 
 
-def alerts_of(report: WatchReport, known: Collection[str], *, policy: Policy) -> tuple[Alert, ...]:
+def alerts_of(report: WatchReport, known: Collection[Alert], *, policy: Policy) -> tuple[Alert, ...]:
     """Turn the signals of a check into alerts that were not raised before.
 
     Parameters
     ----------
     report : WatchReport
         One answer of ``check``.
-    known : collection of str
-        Alert ids that the store holds, acknowledged or not.
+    known : collection of Alert
+        What the store holds, acknowledged or not. The same signal in an overlapping window is the same news, so a check
+        with another window length raises nothing twice. What got worse (watch, now page) is news.
     policy : Policy
         Named in the message as what was allowed.
 
@@ -106,7 +107,7 @@ def alerts_of(report: WatchReport, known: Collection[str], *, policy: Policy) ->
         place = seen.get(window.start, 0)
         seen[window.start] = place + 1
         raised += _window_alerts(report, window, place, policy)
-    return tuple(alert for alert in raised if alert.alert_id not in known)
+    return tuple(alert for alert in raised if not _told(alert, known))
 
 
 def batch_alert(report: BatchReport, *, version: int | None = None) -> Alert | None:
@@ -152,7 +153,7 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
         name = None if feature is None else feature.feature
         start = window.start.isoformat() if place == 0 else f"{window.start.isoformat()}#{place}"
         return Alert(
-            alert_id=_identity(report.model, str(report.version), code, name or "", start),
+            alert_id=_identity(report.model, str(report.version), code, name or "", start, level.value),
             model=report.model,
             version=report.version,
             code=code,
@@ -173,8 +174,34 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
     if window.prediction_drift.drifted:
         alerts.append(alert(PREDICTION_DRIFT, AlertLevel.WATCH, _prediction_message(window.prediction_drift, policy)))
     if window.performance.dropped:
-        alerts.append(alert(PERFORMANCE, AlertLevel.PAGE, _performance_message(window.performance)))
+        level = _performance_level(window.performance, policy)
+        alerts.append(alert(PERFORMANCE, level, _performance_message(window.performance)))
     return alerts
+
+
+def _performance_level(performance: Performance, policy: Policy) -> AlertLevel:
+    # the labels that come first are not a fair sample, so a loss that they show is looked at and wakes nobody yet
+    mature = performance.labelled_rows >= policy.label_share_min * performance.scored_rows
+    return AlertLevel.PAGE if mature else AlertLevel.WATCH
+
+
+def _told(alert: Alert, known: Iterable[Alert]) -> bool:
+    """Say whether the same signal, at least as severe, was raised in an overlapping window."""
+    return any(
+        alert.alert_id == other.alert_id
+        or (
+            (alert.version, alert.code, alert.feature) == (other.version, other.code, other.feature)
+            and _WORST_FIRST.index(other.level) <= _WORST_FIRST.index(alert.level)
+            and _overlap(alert, other)
+        )
+        for other in known
+    )
+
+
+def _overlap(one: Alert, other: Alert) -> bool:
+    if one.window_start is None or one.window_end is None or other.window_start is None or other.window_end is None:
+        return False
+    return one.window_start < other.window_end and other.window_start < one.window_end
 
 
 def _drift_message(feature: FeatureDrift, policy: Policy) -> str:

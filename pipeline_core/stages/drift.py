@@ -39,7 +39,7 @@ from pipeline_core.stats.columns import (
     null_test,
 )
 from pipeline_core.stats.multiplicity import benjamini_hochberg
-from pipeline_core.stats.twosample import Test, chi2_test, ks_test_counts
+from pipeline_core.stats.twosample import Test, chi2_test, cohen_h, ks_test_counts
 
 KS, CHI2 = "ks", "chi2"
 SYMBOLS: Mapping[str, str] = {KS: "D", CHI2: "JS"}
@@ -342,10 +342,9 @@ def _with_move(blank: FeatureDrift, move: Move, adjusted: float, window: _Window
 def _moves(feature: FeatureDrift, e: _Evidence, window: _Window) -> list[str]:
     """Say in clauses what moved by more than its floor and not by chance; empty where nothing did."""
     policy, said = window.policy, []
-    if feature.nulls is not None and feature.nulls.p_adjusted <= policy.alpha:
-        before, now = feature.nulls.baseline, feature.nulls.current
-        if abs(now - before) >= policy.null_share_change_min:
-            said.append(f"null share {now:.1%}, was {before:.1%}".replace("%", " %"))
+    nulls = feature.nulls
+    if nulls is not None and nulls.p_adjusted <= policy.alpha and _nulls_moved(nulls, policy):
+        said.append(f"null share {nulls.current:.1%}, was {nulls.baseline:.1%}".replace("%", " %"))
     if e.move is None or feature.p_adjusted is None:
         return said
     if e.move.new_excess >= policy.new_level_share_min and e.move.new_p_value * window.level_features <= policy.alpha:
@@ -357,11 +356,17 @@ def _moves(feature: FeatureDrift, e: _Evidence, window: _Window) -> list[str]:
     return said
 
 
+def _nulls_moved(nulls: NullChange, policy: Policy) -> bool:
+    # points say what a person cares about, h what chance can do: 5.7 % to 8.0 % is 2 points and one bad draw
+    points = abs(nulls.current - nulls.baseline)
+    h = cohen_h(nulls.current, nulls.baseline)
+    return points >= policy.null_share_change_min and h >= policy.null_share_effect_min
+
+
 def _undrifted(feature: FeatureDrift, move: Move, policy: Policy) -> FeatureDrift:
     floor = policy.drift_effect_min
-    null_change = 0.0 if feature.nulls is None else abs(feature.nulls.current - feature.nulls.baseline)
     measured = f"{SYMBOLS[feature.test]} = {move.test.effect:.2f}"
-    if move.effect_high < floor and null_change < policy.null_share_change_min:
+    if move.effect_high < floor and not (feature.nulls and _nulls_moved(feature.nulls, policy)):
         reason = f"{_name(feature)}: stable, {measured}, at most {move.effect_high:.2f} (floor {floor:.2f})"
         return replace(feature, state=DriftState.STABLE, reason=reason)
     reason = (

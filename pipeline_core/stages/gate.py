@@ -19,11 +19,10 @@ from pipeline_core.policy import Policy
 from pipeline_core.records import Comparison, Curves, Decision, Figure, Measured, NotMeasured, Schema, Task
 from pipeline_core.stats.curves import curves
 from pipeline_core.stats.intervals import rows_for_margin
-from pipeline_core.stats.scores import METRICS, PRIMARY, Difference, metrics, paired
+from pipeline_core.stats.scores import METRICS, PRIMARY, SPOKEN, Difference, metrics, paired
 from pipeline_core.stats.truth import Scored, scored
 
 ROWS_NEEDED_MAX = 1_000_000_000
-_SPOKEN = {"auc": "AUC", "auc_macro": "macro AUC", "rmse": "RMSE"}
 _CHANCE_AUC = 0.5
 _NO_CHAMPION = NotMeasured(reason="there is no champion to compare with")
 
@@ -189,7 +188,7 @@ def _few(rows: int, lacking: dict[str, int], least: int) -> _Finding:
 
 
 def _decide(deciding: str, compared: Comparison, difference: Difference) -> _Finding:
-    spoken, figure, margin = _SPOKEN[deciding], compared.difference, compared.margin
+    spoken, figure, margin = SPOKEN[deciding], compared.difference, compared.margin
     if isinstance(figure, NotMeasured) or margin is None:
         reason = figure.reason if isinstance(figure, NotMeasured) else "the champion's figure is not known"
         return Decision.INSUFFICIENT, (f"{spoken} cannot be compared: {reason}.",), None
@@ -230,7 +229,7 @@ def _against_trivial(theirs: Scored, policy: Policy) -> Outcome:
         name: Comparison(champion=_NO_CHAMPION, challenger=value, difference=_NO_CHAMPION)
         for name, value in measured.items()
     }
-    decision, reason = Decision.INSUFFICIENT, f"{_SPOKEN[deciding]} cannot be measured: {_why(figure)}."
+    decision, reason = Decision.INSUFFICIENT, f"{SPOKEN[deciding]} cannot be measured: {_why(figure)}."
     if isinstance(figure, Measured):
         compared[deciding] = _trivial_comparison(theirs, figure)
         decision, reason = _trivial_decision(deciding, compared[deciding], figure)
@@ -267,7 +266,7 @@ def _trivial_decision(deciding: str, compared: Comparison, figure: Measured) -> 
     better = isinstance(compared.difference, Measured) and compared.difference.value > 0
     says = "it may be promoted" if better else "it is no better than no model"
     reason = (
-        f"There is no champion yet. On {figure.rows or 0:,} rows the challenger has {_SPOKEN[deciding]}"
+        f"There is no champion yet. On {figure.rows or 0:,} rows the challenger has {SPOKEN[deciding]}"
         f" {figure.value:.4f}{_interval(figure)}; {trivial} has {_value(compared.champion)}: {says}."
     )
     return (Decision.PROMOTE if better else Decision.KEEP), reason

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline_core.policy import Policy
 from pipeline_core.records import Figure, Measured, NotMeasured, Performance, Task
-from pipeline_core.stats.scores import HIGHER_IS_BETTER, METRICS, PRIMARY, Scored, metrics
+from pipeline_core.stats.scores import HIGHER_IS_BETTER, METRICS, PRIMARY, SPOKEN, Scored, metrics
 
 _NEEDS_BOTH_CLASSES = frozenset({"auc", "average_precision"})
 
@@ -102,22 +102,25 @@ def _measure(rows: Scored, policy: Policy, seed: int) -> Mapping[str, Figure]:
 
 def _judge(metric: str, figure: Figure, reference: Figure, policy: Policy) -> tuple[bool, str]:
     if isinstance(figure, NotMeasured):
-        return False, f"{metric} is not measured: {figure.reason}"
+        return False, f"{SPOKEN[metric]} is not measured: {figure.reason}"
     if isinstance(reference, NotMeasured):
-        return False, f"{metric} {_interval(figure)} has no validation figure to compare with: {reference.reason}"
+        return (
+            False,
+            f"{SPOKEN[metric]} {_interval(figure)} has no validation figure to compare with: {reference.reason}",
+        )
     limit = allowed(metric, reference.value, policy)
     rising = metric in HIGHER_IS_BETTER
     better_end = figure.high if rising else figure.low
     dropped = better_end is not None and (better_end < limit if rising else better_end > limit)
-    bound = f"{'at least' if rising else 'at most'} {limit:.4g} is allowed"
+    bound = f"{'at least' if rising else 'at most'} {limit:.3g} is allowed"
     verdict = "is worse than" if dropped else "is not shown to be worse than"
-    return dropped, f"{metric} {_interval(figure)} {verdict} {reference.value:.4g} in validation ({bound})"
+    return dropped, f"{SPOKEN[metric]} {_interval(figure)} {verdict} {reference.value:.3g} in validation ({bound})"
 
 
 def _interval(figure: Measured) -> str:
     if figure.low is None or figure.high is None:
-        return f"{figure.value:.4g}"
-    return f"{figure.value:.4g} [{figure.low:.4g}, {figure.high:.4g}]"
+        return f"{figure.value:.3g}"
+    return f"{figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g})"
 
 
 def _maturity(labelled: int, scored_rows: int) -> str:

@@ -32,6 +32,7 @@ __all__ = [
     "HIGHER_IS_BETTER",
     "METRICS",
     "PRIMARY",
+    "SPOKEN",
     "Difference",
     "Scored",
     "auc",
@@ -50,6 +51,9 @@ METRICS: Mapping[Task, tuple[str, ...]] = {
 
 PRIMARY: Mapping[Task, str] = {Task.BINARY: "auc", Task.MULTICLASS: "auc_macro", Task.REGRESSION: "rmse"}
 """The one metric per task that decides."""
+
+SPOKEN: Mapping[str, str] = {"auc": "AUC", "auc_macro": "macro AUC", "rmse": "RMSE"}
+"""How a primary metric is named in a sentence."""
 
 HIGHER_IS_BETTER: frozenset[str] = frozenset({
     "auc",

@@ -6,6 +6,7 @@ only), and the word drift: a p-value without a floor under the effect is none.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -302,3 +303,26 @@ def _chi2_statistic(base: Floats, current: Floats) -> float:
     observed = np.vstack([base, current])
     expected = observed.sum(axis=1, keepdims=True) * observed.sum(axis=0) / observed.sum()
     return float((np.square(observed - expected) / expected).sum())
+
+
+def cohen_h(first: float, second: float) -> float:
+    """Say how far two shares are apart, on a scale on which chance weighs the same everywhere.
+
+    ``h = |2 asin(sqrt(p)) - 2 asin(sqrt(q))|`` (Cohen 1988, chapter 6: 0.2 small, 0.5 medium). Its standard error is
+    ``sqrt(1/n + 1/m)`` whatever the shares, so one floor serves columns with few and with many nulls.
+
+    Parameters
+    ----------
+    first, second : float, 0-1
+        The shares.
+
+    Returns
+    -------
+    float, 0-pi
+
+    Examples
+    --------
+    >>> round(cohen_h(0.02, 0.06), 3), round(cohen_h(0.12, 0.09), 3)
+    (0.211, 0.098)
+    """
+    return abs(2 * math.asin(math.sqrt(first)) - 2 * math.asin(math.sqrt(second)))

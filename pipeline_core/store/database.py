@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 
 from pipeline_core.errors import PipelineError, Stale, StoreBroken
+from pipeline_core.sql import identifier, text
 from pipeline_core.store.migrations import MIGRATIONS
 
 _CONFIG = {
@@ -39,36 +40,6 @@ _BROKEN = (
 )
 
 
-def quoted(text: str | Path) -> str:
-    """Give a text or path as an SQL string literal.
-
-    Parameters
-    ----------
-    text : str or Path
-        Any text without NUL.
-
-    Returns
-    -------
-    str
-    """
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """Give a name as a quoted SQL identifier.
-
-    Parameters
-    ----------
-    name : str
-        Any text without NUL.
-
-    Returns
-    -------
-    str
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 def parquet(paths: Sequence[Path]) -> str:
     """Give the SQL that reads typed row files as one table; ``filename`` says which file a row is from.
 
@@ -81,7 +52,7 @@ def parquet(paths: Sequence[Path]) -> str:
     -------
     str
     """
-    files = ", ".join(quoted(p) for p in paths)
+    files = ", ".join(text(p) for p in paths)
     return f"read_parquet([{files}], union_by_name=true, filename=true, hive_partitioning=false)"
 
 

@@ -18,9 +18,10 @@ from types import TracebackType
 
 from pipeline_core.errors import InvalidDefinition, NotFound, StoreBroken, nearest
 from pipeline_core.policy import load_policy
+from pipeline_core.sql import identifier, text
 from pipeline_core.store.artifacts import Artifacts
 from pipeline_core.store.batches import Batches
-from pipeline_core.store.database import Database, identifier, quoted
+from pipeline_core.store.database import Database
 from pipeline_core.store.files import Folders, Staged, remove_files, stage_copy, sweep
 from pipeline_core.store.jobs import Jobs
 from pipeline_core.store.migrations import MODEL_TABLES
@@ -174,7 +175,7 @@ class Store:
         name = f"other_{uuid.uuid4().hex}"
         try:
             Database(other.home / _FILE).close()  # checks it, and brings it to the format of this program
-            self._database.run(f"ATTACH {quoted(other.home / _FILE)} AS {name} (READ_ONLY)")
+            self._database.run(f"ATTACH {text(other.home / _FILE)} AS {name} (READ_ONLY)")
             try:
                 self._import(other, name, model)
             finally:
@@ -224,7 +225,7 @@ class Store:
 
     def _import_table(self, name: str, table: str, model: str) -> None:
         # entries are numbered anew, in their old order: both homes count from one
-        columns = [row[1] for row in self._database.rows(f"PRAGMA table_info({quoted(table)})")]
+        columns = [row[1] for row in self._database.rows(f"PRAGMA table_info({text(table)})")]
         ordered = "ORDER BY entry" if "entry" in columns else ""
         kept = ", ".join(identifier(c) for c in columns if c != "entry")
         self._database.run(
@@ -236,7 +237,12 @@ class Store:
         versions = self._database.rows("SELECT DISTINCT artifact_sha256 FROM versions")
         rows = {self._folders.batch_rows(r[0], r[1]) for r in batches if r[2] == "accepted"}
         sweep(self._folders.rows, named=rows, before=opened_at, lost=self._folders.lost)
-        sweep(self._folders.raw, named={self._folders.raw / r[3] for r in batches if r[3]}, before=opened_at, lost=self._folders.lost)
+        sweep(
+            self._folders.raw,
+            named={self._folders.raw / r[3] for r in batches if r[3]},
+            before=opened_at,
+            lost=self._folders.lost,
+        )
         artifacts = {self._folders.artifact(r[0]) for r in versions}
         sweep(self._folders.artifacts, named=artifacts, before=opened_at, lost=self._folders.lost)
         queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))

@@ -17,7 +17,8 @@ from typing import Any, TypedDict
 import pyarrow as pa
 
 from pipeline_core.records import Schema
-from pipeline_core.store.database import Database, aware, naive, parquet, quoted
+from pipeline_core.sql import text
+from pipeline_core.store.database import Database, aware, naive, parquet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,7 @@ def write_selection(
     )
     with database.incoming(_files(sources)):
         database.run(choose, [schema.model, since, since, until, until, filters.get("labelled", True)])
-        database.run(_WRITE.format(files=parquet([s.path for s in sources]), to=quoted(to)))
+        database.run(_WRITE.format(files=parquet([s.path for s in sources]), to=text(to)))
     rows, labelled, first, last, sequences, content = database.rows(_SUMMARY)[0]
     database.run("DROP TABLE chosen")
     taken = sorted((s.batch_id, s.sha256) for s in sources if s.sequence in set(sequences or ()))

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextmanager
-def running_app(home: Path, *, demo: bool) -> Iterator[App]:
+def running_app(home: Path, *, demo: bool) -> Generator[App]:
     """Start the app as a person would, and stop it by its id."""
     port = free_port()
     log = home.parent / f"{home.name}.log"

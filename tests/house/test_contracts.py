@@ -27,7 +27,12 @@ BREACHES = {
 
 def lint(folder: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
         cwd=folder,
         capture_output=True,
         text=True,

@@ -44,7 +44,7 @@ def test_the_sentence_counts_and_names_what_is_quarantined(home: Store, visit: V
 def test_a_picked_row_opens_the_batch(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
-    at.session_state["batches"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    at.session_state["batches_0"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     at.run()
     assert at.query_params["batch"] == "b-0003"
     assert "is **quarantined**" in at.title[0].value

@@ -35,7 +35,7 @@ NO_DRIFT = PredictionDrift(
     reason="quiet",
 )
 MOVED = replace(NO_DRIFT, effect=0.2, drifted=True, reason="predictions: moved by D = 0.20 (p < 0.001)")
-FINE = Performance(labelled_rows=0, scored_rows=900, metrics={}, reference=0.8, dropped=False, reason="no labels")
+FINE = Performance(labelled_rows=900, scored_rows=900, metrics={}, reference=0.8, dropped=False, reason="no labels")
 DROPPED = replace(FINE, dropped=True, reason="auc 0.70 is worse than 0.80 in validation")
 
 
@@ -141,16 +141,35 @@ def test_one_alert_per_window_and_thing() -> None:
 def test_checking_again_raises_nothing_new_even_when_the_window_grew() -> None:
     first = alerts_of(report(window(PAGE)), (), policy=POLICY)
     grown = window(replace(PAGE, effect=0.2, contribution=0.08), end=START + timedelta(days=5), rows=700)
-    known = {alert.alert_id for alert in first}
+    known = first
     assert alerts_of(report(grown), known, policy=POLICY) == ()
     assert len(alerts_of(report(grown, window(PAGE, start=START + timedelta(days=7))), known, policy=POLICY)) == 1
+
+
+def test_another_window_length_raises_the_same_news_only_once() -> None:
+    weeks = alerts_of(report(window(PAGE)), (), policy=POLICY)
+    month = window(PAGE, start=START - timedelta(days=3), end=START + timedelta(days=27))
+    assert alerts_of(report(month), weeks, policy=POLICY) == ()
+    after = window(PAGE, start=START + timedelta(days=7), end=START + timedelta(days=37))
+    assert len(alerts_of(report(after), weeks, policy=POLICY)) == 1
+
+
+def test_a_loss_on_few_labels_is_watched_and_pages_once_the_labels_are_there() -> None:
+    early = replace(DROPPED, labelled_rows=719)
+    watched = alerts_of(report(window(performance=early)), (), policy=POLICY)
+    assert [a.level for a in watched] == [AlertLevel.WATCH]
+    assert level(QUIET, performance=early)[0] is AlertLevel.WATCH
+    mature = replace(DROPPED, labelled_rows=720)
+    paged = alerts_of(report(window(performance=mature)), watched, policy=POLICY)
+    assert [a.level for a in paged] == [AlertLevel.PAGE]
+    assert alerts_of(report(window(performance=early)), paged, policy=POLICY) == ()
 
 
 def test_windows_that_start_together_and_names_that_run_together_stay_apart() -> None:
     twins = alerts_of(report(window(PAGE), window(PAGE)), (), policy=POLICY)
     assert len({alert.alert_id for alert in twins}) == 2
     other = replace(report(window(PAGE)), version=2)
-    assert alerts_of(other, {a.alert_id for a in twins}, policy=POLICY)[0].version == 2
+    assert alerts_of(other, twins, policy=POLICY)[0].version == 2
 
 
 def test_a_message_says_what_happened_what_was_allowed_and_what_to_do() -> None:

@@ -388,3 +388,24 @@ def test_no_scores_is_a_reason_and_not_a_number() -> None:
     assert (found.rows, found.statistic, found.current_mean, found.drifted) == (0, None, None, False)
     assert found.reason == "predictions: no scores in this window, so their drift is not measured"
     assert found.baseline_mean == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "drifted"),
+    [(0.057, 0.080, False), (0.122, 0.088, False), (0.02, 0.06, True), (0.12, 0.0, True), (0.0, 0.03, True)],
+)
+def test_a_null_share_must_move_by_points_and_by_more_than_a_bad_draw(before: float, now: float, drifted: bool) -> None:
+    """The first two are healthy windows of adult_census and of the demo; 2 points alone would have paged."""
+
+    def sent(share: float, rows: int) -> dict[str, list[Any]]:
+        known = round(rows * (1 - share))
+        return {"c001": ["a"] * known + [None] * (rows - known)}
+
+    found = window_drift(
+        counts(sent(before, 20_000)),
+        counts(sent(now, 1_000)),
+        schema=schema_of(income="level"),
+        shares={"income": 1.0},
+        policy=POLICY,
+    )
+    assert found.features[0].drifted is drifted

@@ -61,7 +61,7 @@ def test_the_report_says_figure_limit_and_maturity() -> None:
     figure = found.metrics["auc"]
     assert isinstance(figure, Measured)
     assert found.reason == (
-        f"auc {figure.value:.4g} [{figure.low:.4g}, {figure.high:.4g}] is worse than 0.9 in validation "
+        f"AUC {figure.value:.3g} ({figure.low:.3g} to {figure.high:.3g}) is worse than 0.9 in validation "
         "(at least 0.88 is allowed); ground truth is known for 600 of 1,000 scored rows (60 %)"
     )
 
@@ -71,7 +71,7 @@ def test_too_few_labels_are_a_reason_for_every_metric() -> None:
     few = NotMeasured(reason="too few labels: 29 rows with ground truth, 30 are needed")
     assert dict(found.metrics) == dict.fromkeys(METRICS[Task.BINARY], few)
     assert not found.dropped
-    assert found.reason.startswith("auc is not measured: too few labels: 29 rows")
+    assert found.reason.startswith("AUC is not measured: too few labels: 29 rows")
 
 
 @pytest.mark.parametrize(("positives", "which"), [(0.02, "positive"), (0.98, "negative")])
@@ -107,4 +107,4 @@ def test_multiclass_is_judged_by_its_macro_area() -> None:
     )
     found = judge(rows, 0.8)
     assert found.dropped
-    assert found.reason.startswith("auc_macro 0.5 [0.5, 0.5] is worse than 0.8")
+    assert found.reason.startswith("macro AUC 0.5 (0.5 to 0.5) is worse than 0.8")

@@ -11,18 +11,19 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from pipeline_core import sql
 from pipeline_core.errors import PipelineError, Stale, StoreBroken
 from pipeline_core.records import Schema
 from pipeline_core.store import Store
-from pipeline_core.store.database import Database, aware, identifier, naive, quoted, translated
+from pipeline_core.store.database import Database, aware, naive, translated
 from tests.core.store import made
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:
     database = Database(tmp_path / "x.duckdb")
     text = "a'; DROP TABLE meta; --\"\\ \u2028 😀"
-    assert database.rows(f"SELECT {quoted(text)} AS {identifier(text)}") == [(text,)]
-    assert database.table(f"SELECT 1 AS {identifier(text)}").column_names == [text]
+    assert database.rows(f"SELECT {sql.text(text)} AS {sql.identifier(text)}") == [(text,)]
+    assert database.table(f"SELECT 1 AS {sql.identifier(text)}").column_names == [text]
     database.close()
 
 

@@ -45,13 +45,17 @@ def test_a_staged_file_is_complete_before_it_is_in_place(tmp_path: Path) -> None
 
 
 def test_a_sweep_takes_old_strays_only(tmp_path: Path) -> None:
-    for name in ("named", "stray", "sub/stray"):
+    for name in ("named", "stray", "half.tmp", "sub/stray"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("x")
     now = (tmp_path / "stray").stat().st_mtime
-    assert sweep(tmp_path, named={tmp_path / "named"}, before=now - 60) == 0
-    assert sweep(tmp_path, named={tmp_path / "named"}, before=now + 60) == 2
+    lost = tmp_path.with_name("lost")
+    assert sweep(tmp_path, named={tmp_path / "named"}, before=now - 60, lost=lost) == 0
+    assert not lost.exists()
+    assert sweep(tmp_path, named={tmp_path / "named"}, before=now + 60, lost=lost) == 3
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["named"]
+    # whole files are set aside, half-written ones go
+    assert {p.name for p in lost.iterdir()} == {f"{tmp_path.name}-stray", "sub-stray"}
     remove_files([tmp_path / "sub", tmp_path / "named", tmp_path / "absent"])
     assert not list(tmp_path.iterdir())

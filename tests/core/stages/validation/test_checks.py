@@ -215,7 +215,7 @@ def test_a_category_that_is_new() -> None:
     assert findings[0].value == pytest.approx(0.003)
 
 
-@pytest.mark.parametrize(("share", "severity"), [(0.2, "warning"), (0.201, "error")])
+@pytest.mark.parametrize(("share", "severity"), [(0.5, "warning"), (0.501, "error")])
 def test_a_share_of_new_categories_beyond_the_policy(share: float, severity: str) -> None:
     findings = found(with_cells("city", dict.fromkeys(range(round(share * ROWS)), "Wien")))
     assert ("unseen_category", "city", severity) in brief(findings)
