@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONHASHSEED ?= 0
 
-.PHONY: run test check bench format clean
+.PHONY: run test check bench bars format clean
 
 run: $(VENV)/.run
 	$(BIN)/streamlit run app.py
@@ -24,6 +24,10 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+bars: $(VENV)/.dev
+	CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/story/test_crash.py
+	$(BIN)/python -m tests.bench.bars
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -49,7 +49,7 @@ def links(lineage: Lineage, shelf: Shelf, *, kept: bool) -> list[tuple[str, str,
         (
             "Run",
             words.estimator_name(run.estimator),
-            f"{wording.duration(run.duration_s)}  \ncode `{run.code_version[:8]}`",
+            f"{wording.duration(run.duration_s)}  \ncode `{run.code_version[:14]}`",
         ),
         ("Version", f"v{lineage.version} · {metric}", f"`{lineage.artifact_sha256[:10]}` {state}"),
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.release import blocks, rulings, words
+from pages.release import rulings, runs, words
 from pages.release.reads import Shelf
 from pages.ui import panels, session, wording
 from pipeline_core.flows import release
@@ -50,7 +50,7 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
                 session.submit("challenge", schema.model, {"version": version.version})
                 st.rerun()
         lost = verdict is not None and not stale and verdict.verdict is Decision.KEEP
-        blocks.retrain(schema, key="challenge_retrain", leads=lost)
+        runs.retrain(schema, key="challenge_retrain", leads=lost)
         if verdict is not None and verdict.verdict is Decision.INSUFFICIENT:
             st.page_link(session.PAGES["batches"], label="Send rows or labels", icon=":material/upload:")
 

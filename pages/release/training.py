@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import blocks, compare, reads, words
+from pages.release import blocks, choice, differences, reads, runs, words
 from pages.ui import panels, session
 
 schema = session.model()
@@ -18,12 +18,12 @@ if schema is None:
 shelf = session.cached(reads.shelf, schema.model)
 panels.sentence(words.training(shelf, schema), state=words.training_state(shelf))
 panels.job_progress(schema.model, key="training_jobs")
-blocks.new_run(schema, shelf)
+runs.new_run(schema, shelf)
 
 if shelf.versions:
-    picked = compare.pick(shelf, schema)
+    picked = choice.pick(shelf, schema)
     if len(picked) > 1:
-        compare.side_by_side(picked, schema)
+        differences.side_by_side(picked, schema)
     elif picked:
         blocks.version(picked[0], schema)
 else:

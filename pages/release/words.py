@@ -63,7 +63,7 @@ def made_of(version: ModelVersion, schema: Schema) -> dict[str, str]:
         "Period": data_period(version, schema),
         "Dataset": f"`{data.sha256[:12]}`",
         "Run": f"{wording.clock(run.started_at)}, {wording.duration(run.duration_s)}, seed {run.seed}",
-        "Code": f"`{run.code_version[:12]}`",
+        "Code": f"`{run.code_version[:24]}`",
     }
 
 

@@ -41,7 +41,7 @@ def welcome() -> None:
             "like, checks every later file against it, and trains, compares and watches the model."
         )
         if st.button("Define a model", type="primary", icon=":material/add_box:", key="welcome_define"):
-            st.switch_page(session.PAGES["define"])
+            st.switch_page(session.PAGES["define"], query_params={})
 
 
 def needs_you(seen: Seen, schema: Schema) -> None:

@@ -30,6 +30,15 @@ class Loop:
     estimator: str = "hist_gradient_boosting"
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a loop said: the check, the first version's validation figure, the verdict on the second."""
+
+    checked: dict[str, Any]
+    validation: dict[str, Any]
+    verdict: dict[str, Any]
+
+
 LOOPS = {
     "bank": Loop(
         file="bank_marketing.parquet",
@@ -88,8 +97,8 @@ def cut(table: pa.Table, low: float, high: float, path: Path) -> str:
     return str(path)
 
 
-def go_round(home: Path, source: Path, name: str, loop: Loop) -> dict[str, Any]:
-    """Define, train, promote, receive, score, label, check, retrain, challenge; give the check."""
+def go_round(home: Path, source: Path, name: str, loop: Loop) -> Told:
+    """Define, train, promote, receive, score, label, check, retrain, challenge."""
     table = pq.read_table(source / loop.file)
     first = cut(table, 0, loop.early, home / "first.parquet")
     code, defined = say(home, "define", name, "--data", first, *loop.define)
@@ -119,19 +128,19 @@ def go_round(home: Path, source: Path, name: str, loop: Loop) -> dict[str, Any]:
     assert (code, lineage["version"], lineage["promoted_by"]) == (0, 1, "Ada")
     assert lineage["metrics"][loop.metric] == version["metrics"][loop.metric]
 
-    code, version = say(home, "train", name, "--estimator", loop.estimator)
-    assert (code, version["version"]) == (0, 2)
+    code, second = say(home, "train", name, "--estimator", loop.estimator)
+    assert (code, second["version"]) == (0, 2)
     code, verdict = say(home, "challenge", name)
     assert code == int(verdict["verdict"] != "promote")
     assert verdict["reasons"]
     code, answer = say(home, "promote", name, "--version", "2", "--by", "Ada", "--reason", "gate passed")
     assert code == int(verdict["verdict"] != "promote"), answer
-    return checked
+    return Told(checked=checked, validation=version["metrics"][loop.metric], verdict=verdict)
 
 
 @pytest.mark.parametrize("name", ["adult", "bikes"])
 def test_the_loop(name: str, real_data: Path, tmp_path: Path) -> None:
-    checked = go_round(tmp_path, real_data, name, LOOPS[name])
+    checked = go_round(tmp_path, real_data, name, LOOPS[name]).checked
     assert checked["windows"]
     if name == "adult":
         assert {window["alert"] for window in checked["windows"]} <= {"none", "watch"}
