@@ -12,9 +12,7 @@ import json
 import zipfile
 from pathlib import Path
 
-import skops.io
 from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from pipeline_core.errors import ArtifactRejected
 
@@ -52,6 +50,8 @@ def write(pipeline: Pipeline, path: Path) -> str:
     ArtifactRejected
         The pipeline holds a type that ``read`` would refuse.
     """
+    import skops.io  # here, because it takes a second and most commands load no model
+
     skops.io.dump(pipeline, path, compression=zipfile.ZIP_DEFLATED)
     foreign = _foreign(path)
     if foreign:
@@ -111,6 +111,9 @@ _MALFORMED = (
 
 
 def _load(path: Path) -> object:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
     try:
         return skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except (UntrustedTypesFoundException, *_MALFORMED) as error:
@@ -118,6 +121,8 @@ def _load(path: Path) -> object:
 
 
 def _foreign(path: Path) -> list[str]:
+    import skops.io
+
     try:
         found = skops.io.get_untrusted_types(file=path)
     except _MALFORMED as error:
