@@ -1,13 +1,14 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 PYTHON ?= python3
 VENV := .venv
+PORT ?= 8501
 BIN := $(VENV)/bin
 export PYTHONHASHSEED ?= 0
 
 .PHONY: run test check bench bars format clean
 
 run: $(VENV)/.run
-	$(BIN)/streamlit run app.py
+	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q

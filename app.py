@@ -14,10 +14,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from pipeline_core.errors import PipelineError
 from pipeline_core.service import api, host
+from pipeline_core.service.door import Door, allowed_hosts
 
 LOG = logging.getLogger("pipeline_monitor")
 
@@ -59,6 +61,12 @@ async def lifespan(_app: st.App) -> AsyncGenerator[dict[str, Any]]:
         yield {}
     finally:
         await asyncio.to_thread(host.stop)
+        gc.unfreeze()  # what stays frozen would be reported as leaked when the interpreter ends
 
 
-app = st.App("pages/frame.py", routes=[Mount("/api", app=api.build())], lifespan=lifespan)
+app = st.App(
+    "pages/frame.py",
+    routes=[Mount("/api", app=api.build())],
+    middleware=[Middleware(Door, hosts=allowed_hosts())],
+    lifespan=lifespan,
+)

@@ -16,6 +16,8 @@ ICON = (
 # drawn here: a named icon would be fetched from the network
 st.set_page_config(page_title="Pipeline Monitor", page_icon=ICON, layout="wide")
 
+st.logo(panels.wordmark(st.context.theme.type or "light"), size="large")
+
 P = session.PAGES
 START = st.Page(P["overview"], title="Overview", url_path="start", default=True, visibility="hidden")
 NAVIGATION = {
@@ -38,12 +40,14 @@ NAVIGATION = {
 # the default page's own path is "", so the overview is listed twice: once as the start, once under its name
 page = st.navigation(NAVIGATION, expanded=True)
 
-with session.guard():
+with session.guard(whole=True):
     names = session.models()
     with st.sidebar:
         if names:
-            st.selectbox("Model", names, key="model", bind="query-params")
+            session.note_unknown(names)
+            st.selectbox("Model", names, key="model", bind="query-params", on_change=session.forget_unknown)
             st.selectbox("Period", list(session.periods(session.model())), key="period", bind="query-params")
         panels.job_progress(key="sidebar_jobs")
     session.announce()
+    session.warn_unknown(names)
     page.run()

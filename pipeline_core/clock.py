@@ -1,11 +1,19 @@
-"""What counts as a time in a file: which texts, which numbers.
+"""What time it is, and what counts as a time in a file: which texts, which numbers.
 
-The schema decides with it what a column is, the conversion what a cell is, so that both say the same.
-Neighbours: ``stages.schema`` and ``stages.validation``. It refuses to guess day-month orders: a text is
-ISO 8601 or no time.
+The store carries a clock and everything that writes a moment asks it, so that the demo lives a year in
+seconds; only here is the machine asked. What counts as a time decides for the schema what a column is
+and for the conversion what a cell is, so that both say the same. Neighbours: ``store``, ``stages.schema``
+and ``stages.validation``. It refuses to guess day-month orders: a text is ISO 8601 or no time.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""Says what time it is, aware in UTC."""
+
 
 ISO_8601 = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -17,6 +25,11 @@ EPOCH_MIN = 1e8
 """Below it (1973 in seconds) a number counts something else and is no time."""
 
 _EPOCH_UNITS = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (1e20, 1e-3))
+
+
+def machine_clock() -> datetime:
+    """Say what time the machine has, in UTC: the clock of every store that is given no other."""
+    return datetime.now(UTC)
 
 
 def epoch_micros(size: float) -> float | None:

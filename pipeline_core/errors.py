@@ -57,7 +57,7 @@ class Unreadable(PipelineError):
 class InvalidDefinition(PipelineError):
     """A schema, role, policy or request that contradicts itself."""
 
-    headline = "The definition does not fit"
+    headline = "This cannot be done as asked"
 
 
 class Quarantined(PipelineError):

@@ -5,11 +5,15 @@ A policy is an argument, never a global. ``policy.toml`` in the home folder over
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pipeline_core.errors import InvalidDefinition, nearest
+
+NUMBER_MAX = 1e38
+"""No number is taken beyond this, by no policy: its square, or a tree's 32-bit threshold, would be infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +23,6 @@ class Policy:
     # the door
     null_share_rise_max: float = 0.25
     null_share_change_min: float = 0.02
-    null_share_effect_min: float = 0.15
     failed_share_max: float = 0.01
     unseen_share_max: float = 0.50
     distribution_effect_min: float = 0.10
@@ -38,6 +41,7 @@ class Policy:
     gate_rows_max: int = 50_000
     # watching
     alpha: float = 0.05
+    null_alpha: float = 0.001
     drift_effect_min: float = 0.10
     new_level_share_min: float = 0.005
     window_rows_min: int = 200
@@ -69,9 +73,9 @@ def load_policy(home: Path) -> Policy:
         return Policy()
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InvalidDefinition(
-            f"{path} is not valid TOML: {error}. Mend it, or remove it to use the defaults."
+            f"{path} is not valid TOML: {str(error).rstrip('.')}. Mend it, or remove it to use the defaults."
         ) from None
     knobs = {f.name for f in fields(Policy)}
     for name, value in given.items():
@@ -82,7 +86,15 @@ def load_policy(home: Path) -> Policy:
 def _check_knob(path: Path, name: str, value: object, knobs: set[str]) -> None:
     if name not in knobs:
         raise InvalidDefinition(f"{path} sets {name!r}, which is no knob. {nearest(name, knobs)}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise InvalidDefinition(f"{path}: {name} is {value!r}; a number of at least 0 is allowed.")
-    if ("_share" in name or name == "alpha") and value > 1:
-        raise InvalidDefinition(f"{path}: {name} is {value!r}; a share from 0 to 1 is allowed.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise InvalidDefinition(
+            f"{path}: {name} is {value!r}; a number of at least 0 is allowed. Mend that line, or remove it."
+        )
+    if isinstance(getattr(Policy(), name), int) and (not isinstance(value, int) or (value < 1 and name != "seed")):
+        raise InvalidDefinition(
+            f"{path}: {name} is {value!r}; a whole number of at least 1 is allowed. Mend that line, or remove it."
+        )
+    if ("_share" in name or "alpha" in name) and value > 1:
+        raise InvalidDefinition(
+            f"{path}: {name} is {value!r}; a share from 0 to 1 is allowed. Mend that line, or remove it."
+        )

@@ -1,4 +1,4 @@
-"""The alerts page: what do I do? One list, and for one alert the runbook's questions as links."""
+"""The alerts page: what do I do? One list by cause, and for one the runbook's questions as links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.act import runbook
 from pages.ui import panels, session, wording
-from pages.watch import reads, words
+from pages.watch import needs, reads, words
 
 schema = session.model()
 if schema is None:
@@ -31,32 +31,29 @@ if not alerts:
     )
     st.stop()
 
-text, state = runbook.summary(alerts, schema)
+groups = needs.needs(alerts)
+text, state = runbook.summary(groups, schema)
 panels.sentence(text, state=state)
 
-shown = runbook.filtered(alerts, session.period())
+shown = runbook.filtered(groups, session.period())
 if not shown:
     st.caption("No alert in this selection.")
     st.stop()
 
+asked = next((i for i, group in enumerate(shown) if group.key == session.asked("alert")), 0)
 picked = panels.table(
-    [words.alert_row(alert, schema) for alert in shown],
+    [words.need_row(group, schema) for group in shown],
     key="alert_rows",
-    alt="Alerts, open ones first, then by harm",
+    alt="What the alerts are about: open ones first, then by harm; pick a row to see it below",
     columns=runbook.COLUMNS,
     select=True,
 )
-panels.download_csv(
-    "Download all as CSV", runbook.csv_rows(alerts, schema), name=f"alerts_{schema.model}.csv", key="alerts_csv"
-)
-alert = shown[picked or 0]
-
-with st.container(border=True, key="alert_detail"):
-    st.subheader(f":{wording.badge_colour(wording.state_of(alert.level))}[{wording.icon(wording.state_of(alert.level))}] "
-                 f"{runbook.title(alert, schema)}", anchor=False)  # fmt: skip
-    st.markdown(wording.safe(alert.message, length=800))
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        runbook.checklist(alert)
-    with right:
-        runbook.acknowledgement(alert, runbook.same_thing(alert, alerts))
+group = shown[asked if picked is None else picked]
+if picked is not None:
+    session.ask(alert=group.key)
+runbook.evidence(group, schema)
+with st.container(horizontal=True, vertical_alignment="center"):
+    panels.download_csv(
+        "Download all as CSV", runbook.csv_rows(alerts, schema), name=f"alerts_{schema.model}.csv", key="alerts_csv"
+    )
+    st.caption(f"One line an alert: {wording.count(len(alerts), 'alert')}, also those that somebody has seen.")

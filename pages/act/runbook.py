@@ -8,15 +8,19 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from pages.ui import panels, session, wording
+from pages.ui import glossary, panels, session, wording
 from pages.ui.session import Period
 from pages.ui.wording import State
 from pages.watch import words
+from pages.watch.needs import Need
 from pipeline_core.records import Alert, AlertLevel, Schema
 
+NAMELESS = "acknowledged_without_a_name"
+
 COLUMNS: Mapping[str, object] = {
-    "Contribution": st.column_config.NumberColumn(format="%.3f", help=wording.GLOSSARY["contribution"]),
-    "Message": st.column_config.TextColumn(width="large"),
+    "Level": st.column_config.TextColumn(width="small"),
+    "Windows": st.column_config.NumberColumn(width="small", help="How many windows raised it."),
+    "Contribution": st.column_config.NumberColumn(format="%.3f", help=glossary.GLOSSARY["contribution"]),
 }
 
 
@@ -67,28 +71,35 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
 }  # fmt: skip
 
 
-def summary(alerts: Sequence[Alert], schema: Schema) -> tuple[str, State]:
-    """Say how many alerts are open and what leads them."""
-    waiting = [alert for alert in alerts if alert.acknowledged_at is None]
+def summary(groups: Sequence[Need], schema: Schema) -> tuple[str, State]:
+    """Say how much waits for somebody and what leads it."""
+    waiting = [group for group in groups if group.waiting]
     if not waiting:
-        return f"Nothing is open: {wording.count(len(alerts), 'alert')} so far, all seen by somebody.", State.OK
-    pages = sum(alert.level is AlertLevel.PAGE for alert in waiting)
+        return (
+            f"Nothing is open: {wording.count(sum(group.count for group in groups), 'alert')} so far, all seen by somebody.",
+            State.OK,
+        )
+    pages = sum(group.alert.level is AlertLevel.PAGE for group in waiting)
     state = State.PAGE if pages else State.WATCH
-    levels = f"{wording.count(pages, 'page')} and {wording.count(len(waiting) - pages, 'watch')}"
+    total = wording.count(sum(group.count for group in waiting), "alert")
+    levels = f"{wording.count(pages, 'page')}, {len(waiting) - pages:,} to watch; {total}"
     first = title(waiting[0], schema)
-    lowered = first if waiting[0].code == "data_drift" else f"{first[:1].lower()}{first[1:]}"
-    return f"{wording.count(len(waiting), 'open alert')} ({levels}); first: {lowered}.", state
+    lowered = first if waiting[0].alert.code == "data_drift" else f"{first[:1].lower()}{first[1:]}"
+    things = f"{wording.count(len(waiting), 'thing')} {'waits' if len(waiting) == 1 else 'wait'} for you"
+    return f"{things} ({levels}). First: {lowered}.", state
 
 
-def title(alert: Alert, schema: Schema) -> str:
-    """Name an alert in a few words."""
-    about = words.subject(alert)
-    if alert.window_start is None or alert.window_end is None:
-        return about
-    return f"{about} {wording.during(alert.window_start, alert.window_end, schema)}"
+def title(group: Need, schema: Schema) -> str:
+    """Name a group of alerts in a few words, with since when and how often."""
+    subject, alert = words.subject(group.alert), group.alert
+    if group.batch_id or alert.window_start is None or alert.window_end is None or group.first is None:
+        return subject
+    if group.count == 1:
+        return f"{subject} {wording.during(alert.window_start, alert.window_end, schema)}"
+    return f"{subject} in {wording.count(group.count, 'window')} since {wording.moment(group.first, schema)}"
 
 
-def filtered(alerts: Sequence[Alert], period: Period) -> list[Alert]:
+def filtered(groups: Sequence[Need], period: Period) -> list[Need]:
     """Draw the filters and give what passes them and the period."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         which = st.segmented_control(
@@ -110,16 +121,34 @@ def filtered(alerts: Sequence[Alert], period: Period) -> list[Alert]:
             format_func=str.capitalize,
         )
     return [
-        alert
-        for alert in alerts
-        if (which == "all" or alert.acknowledged_at is None)
-        and level in {"any", alert.level.value}
-        and period.covers(alert.window_start, alert.window_end)
+        group
+        for group in groups
+        if (which == "all" or group.waiting)
+        and level in {"any", group.alert.level.value}
+        and any(period.covers(alert.window_start, alert.window_end) for alert in group.alerts)
     ]
 
 
-def checklist(alert: Alert) -> None:
+def evidence(group: Need, schema: Schema) -> None:
+    """Draw one group of alerts: what it says, the runbook's questions, who has seen it."""
+    state = wording.state_of(group.alert.level)
+    with st.container(border=True, key="alert_detail"):
+        st.subheader(f":{wording.badge_colour(state)}[{wording.icon(state)}] {title(group, schema)}", anchor=False)
+        when = wording.span(group.alert.window_start, group.alert.window_end, schema)
+        order = "newest" if group.alert.contribution is None else "strongest"
+        which = f"{order} {group.alert.level.value}"
+        prefix = f"The {which}, {when}: " if group.count > 1 else ""
+        st.markdown(f"{prefix}{wording.safe(group.alert.message, length=800)}")
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            checklist(group)
+        with right:
+            acknowledgement(group)
+
+
+def checklist(group: Need) -> None:
     """List the runbook's questions, each with the page that answers it."""
+    alert = group.alert
     st.markdown("**What to check, in this order**")
     for i, question in enumerate(QUESTIONS.get(alert.code, (VALIDATION,)), start=1):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"question_{i}"):
@@ -127,64 +156,58 @@ def checklist(alert: Alert) -> None:
             query = None
             if question.page == "drift" and alert.window_start is not None:
                 query = {"window": wording.window_key(alert.window_start)}
-                query |= {"feature": alert.feature} if alert.feature else {}
-            st.page_link(
-                session.PAGES[question.page], label=question.link, icon=":material/arrow_forward:", query_params=query
-            )
+                query |= {"feature": alert.feature} if alert.feature and alert.code == "data_drift" else {}
+            elif question.page == "batches" and group.batch_id and i == 1:
+                query = {"batch": group.batch_id}
+            panels.link(question.link, question.page, query=query)
 
 
-def same_thing(alert: Alert, alerts: Sequence[Alert]) -> list[str]:
-    """Give the ids of the other open alerts with the same code and feature."""
-    return [
-        other.alert_id
-        for other in alerts
-        if (other.code, other.feature) == (alert.code, alert.feature)
-        and other.acknowledged_at is None
-        and other.alert_id != alert.alert_id
-    ]
-
-
-def acknowledgement(alert: Alert, others: Sequence[str]) -> None:
-    """Take note of who has seen the alert (and, where asked, the others about the same thing), or undo that."""
-    if alert.acknowledged_at is not None:
+def acknowledgement(group: Need) -> None:
+    """Take note of who has seen the alerts of a group, or undo that."""
+    ids = tuple(alert.alert_id for alert in group.alerts)
+    alert = group.alert
+    if not group.waiting:
         by = wording.safe(alert.acknowledged_by or "", length=60)
         st.markdown(f":material/check: Seen by **{by}**, {wording.clock(alert.acknowledged_at)}")
         if alert.note:
             st.markdown(f"“{wording.safe(alert.note, length=400)}”")
-        st.button("Reopen", icon=":material/undo:", key="reopen", on_click=_reopen, args=(alert.alert_id,))
+        st.button("Reopen", icon=":material/undo:", key="reopen", on_click=_reopen, args=(ids,))
         return
     st.markdown("**I have seen it**")
-    by = session.person(key="ack_by")
-    st.text_area("Note (optional)", key="ack_note", max_chars=500, placeholder="What it was, and what you did about it")
-    if others:
-        st.checkbox(f"Also the {wording.count(len(others), 'other open alert')} about the same thing", key="ack_others")
-    st.button(
-        "Acknowledge",
-        type="primary",
-        icon=":material/check:",
-        key="acknowledge",
-        on_click=_acknowledge,
-        args=(alert.alert_id, tuple(others)),
-        disabled=not by,
-        help=None if by else "Type your name first: others should know who has seen it.",
-    )
+    with st.form("acknowledgement", border=False):
+        session.person(key="ack_by")
+        placeholder = "What it was, and what you did about it"
+        st.text_area("Note (optional)", key="ack_note", max_chars=500, placeholder=placeholder)
+        st.form_submit_button(
+            "Acknowledge" if group.count == 1 else f"Acknowledge all {group.count}",
+            type="primary",
+            icon=":material/check:",
+            key="acknowledge",
+            on_click=_acknowledge,
+            args=(ids,),
+        )
+    if st.session_state.pop(NAMELESS, False):
+        st.warning("Fill in your name first: others should know who has seen it.", icon=":material/edit:")
 
 
-def _acknowledge(alert_id: str, others: tuple[str, ...]) -> None:
-    by, note = st.session_state["ack_by"].strip(), st.session_state["ack_note"].strip()
-    chosen = (alert_id, *others) if st.session_state.get("ack_others") else (alert_id,)
+def _acknowledge(ids: tuple[str, ...]) -> None:
+    by, note = session.typed("ack_by"), session.typed("ack_note")
+    if not by:
+        st.session_state[NAMELESS] = True
+        return
     store, now = session.store(), datetime.now(UTC)
     with session.later(), store.transaction():
-        for one in chosen:
+        for one in ids:
             store.signals.acknowledge(one, by=by, at=now, note=note)
-        session.tell(f"Acknowledged {wording.count(len(chosen), 'alert')}. See All for what is done.")
-    st.session_state["ack_note"], st.session_state["ack_others"] = "", False
+        session.tell(f"Acknowledged {wording.count(len(ids), 'alert')}. Under All you find it again.")
+    st.session_state["ack_note"] = ""
 
 
-def _reopen(alert_id: str) -> None:
+def _reopen(ids: tuple[str, ...]) -> None:
     with session.later():
-        session.store().signals.reopen(alert_id)
-        session.tell("The alert is open again.", icon=":material/undo:")
+        for one in ids:
+            session.store().signals.reopen(one)
+        session.tell("Open again.", icon=":material/undo:")
 
 
 def csv_rows(alerts: Sequence[Alert], schema: Schema) -> panels.Rows:

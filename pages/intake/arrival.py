@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages.intake import words
-from pages.ui import session, wording
+from pages.ui import panels, session, wording
 from pages.ui.wording import State
 from pipeline_core.flows import intake
 from pipeline_core.records import BatchStatus, Schema
@@ -36,7 +36,9 @@ def panel(schema: Schema, *, champion: int | None) -> None:
     if told:
         _tell(*told)
     with st.form("arrival", clear_on_submit=True):
-        upload = st.file_uploader("A further file", type=KINDS, key="arrival_file", max_upload_size=limit_mb())
+        upload = st.file_uploader(
+            "A further file: CSV, Parquet or JSON lines", type=KINDS, key="arrival_file", max_upload_size=limit_mb()
+        )
         choices = list(CHOICES) if champion else ["receive", "labels"]
         what = st.radio("What to do with it", choices, format_func=CHOICES.get, key="arrival_what", horizontal=True)
         go = st.form_submit_button("Send the file", type="primary", key="arrival_send", icon=":material/upload:")
@@ -74,7 +76,4 @@ def _tell(state: State, text: str, batch_id: str | None) -> None:
     box = {State.PAGE: st.error, State.WATCH: st.warning, State.OK: st.success, State.UNKNOWN: st.info}[state]
     box(text, icon=wording.icon(state))
     if batch_id:
-        st.page_link(
-            session.PAGES["batches"], label=f"Open {batch_id}", icon=":material/arrow_forward:",
-            query_params={"batch": batch_id},
-        )  # fmt: skip
+        panels.link(f"Open {batch_id}", "batches", query={"batch": batch_id})

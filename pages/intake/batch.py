@@ -47,7 +47,11 @@ def page(batch_id: str, arrivals: Arrivals, schema: Schema) -> None:
 
 def _back() -> None:
     st.query_params.pop("batch", None)
-    # a new key: the browser would give the old table its picked row back, and open the batch again
+    forget_row()
+
+
+def forget_row() -> None:
+    """Give the list a new key: the browser would give the old one its picked row back, and open the batch again."""
     st.session_state[TURN] = st.session_state.get(TURN, 0) + 1
 
 

@@ -31,14 +31,10 @@ if not arrivals.batches:
 
 panels.sentence(words.arrivals_sentence(arrivals, shown, schema), state=words.arrivals_state(arrivals))
 panels.job_progress(schema.model, key="batches_jobs")
-left, right = st.columns([5, 3])
+left, right = st.columns(2, gap="large")
 with left:
     panels.chart(
-        charts.batch_strip(
-            shown,
-            schema=schema,
-            title="Rows per batch" if period.since is None else f"Rows per batch, {period.label.lower()}",
-        ),
+        charts.batch_strip(shown, schema=schema, title=words.strip_title(shown, period.label)),
         key="batch_strip",
         alt="Rows per batch over time, accepted and quarantined",
         table=columns.batches(shown, arrivals, schema),
@@ -55,6 +51,7 @@ if shown:
         select=True,
     )
     if picked is not None:
+        batch.forget_row()
         st.query_params["batch"] = shown[picked].batch_id
         st.rerun()
 else:

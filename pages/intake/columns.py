@@ -11,18 +11,24 @@ import streamlit as st
 from pages.intake import words
 from pages.intake.reads import Arrivals
 from pages.ui import wording
-from pipeline_core.records import BatchReport, ColumnArrival, ColumnBaseline, Schema, Severity
+from pipeline_core.records import BatchReport, ColumnArrival, ColumnBaseline, Schema
 
 FORMATS: dict[str, Any] = {
-    "unreadable": st.column_config.NumberColumn("unreadable", format="localized"),
-    "distinct": st.column_config.NumberColumn("distinct", format="localized"),
-    "rows": st.column_config.NumberColumn("rows", format="localized"),
-    "status": st.column_config.MultiselectColumn(
-        "status", options=["accepted", "quarantined"], color=["green", "red"], width="small"
+    "Unreadable": st.column_config.NumberColumn(
+        format="localized", width=82, help="Values that are not of the column's type; kept as nulls."
     ),
-    "event time": st.column_config.TextColumn("event time", width=180),
-    "range": st.column_config.TextColumn("range", width=130),
-    "range at first": st.column_config.TextColumn("range at first", width=130),
+    "Distinct": st.column_config.NumberColumn(format="localized", width=66),
+    "Rows": st.column_config.NumberColumn(format="localized"),
+    "Status": st.column_config.MultiselectColumn(
+        options=["accepted", "quarantined"], color=["green", "red"], width="small"
+    ),
+    "Findings": st.column_config.TextColumn(width=130),
+    "Event time": st.column_config.TextColumn(width=180),
+    "Labelled on arrival": st.column_config.TextColumn(
+        help="Rows that came with their ground truth; later labels are not counted."
+    ),
+    "Range": st.column_config.TextColumn(width=106),
+    "Range at first": st.column_config.TextColumn(width=106),
 }
 """How the tables of these pages are formatted."""
 
@@ -36,17 +42,17 @@ def rows(report: BatchReport, schema: Schema) -> list[dict[str, object]]:
         column = schema.by_name(arrival.column)
         baseline = baselines.get(column.column_id) if column else None
         table.append({
-            "column": wording.cell(arrival.column),
-            "finding": "yes" if arrival.column in found else "",
-            "role": column.role.value if column else "not in the schema",
-            "arrived as": arrival.arrived,
-            "stored as": arrival.stored,
-            "nulls": wording.percent(arrival.null_share),
-            "nulls at first": wording.percent(baseline.null_share) if baseline else wording.DASH,
-            "unreadable": arrival.failed_rows,
-            "range": _range(arrival),
-            "range at first": _range(baseline),
-            "distinct": arrival.distinct,
+            "Column": wording.cell(arrival.column),
+            "Finding": "yes" if arrival.column in found else "",
+            "Role": column.role.value if column else "not in the schema",
+            "Arrived as": arrival.arrived,
+            "Stored as": arrival.stored,
+            "Nulls": wording.percent(arrival.null_share),
+            "Nulls at first": wording.percent(baseline.null_share) if baseline else wording.DASH,
+            "Unreadable": arrival.failed_rows,
+            "Range": _range(arrival),
+            "Range at first": _range(baseline),
+            "Distinct": arrival.distinct,
         })
     return table
 
@@ -68,20 +74,15 @@ def batches(reports: Sequence[BatchReport], arrivals: Arrivals, schema: Schema) 
     """Give batches as a table, in the order given."""
     return [
         {
-            "batch": b.batch_id,
-            "status": [b.status.value],
-            "rows": b.rows,
-            "errors": _count(b, Severity.ERROR),
-            "warnings": _count(b, Severity.WARNING),
-            "event time": words.period(b, schema),
-            "labelled": wording.percent(b.labelled_rows / b.rows, digits=0) if b.rows else wording.DASH,
-            "scored": "yes" if b.batch_id in arrivals.scored else "no",
-            "received": wording.clock(b.received_at),
-            "source": wording.cell(b.source),
+            "Batch": b.batch_id,
+            "Source": wording.cell(b.source),
+            "Status": [b.status.value],
+            "Rows": b.rows,
+            "Findings": words.tally(b) if b.findings else "",
+            "Event time": words.period(b, schema),
+            "Labelled on arrival": wording.percent(b.labelled_rows / b.rows, digits=0) if b.rows else wording.DASH,
+            "Scored": "yes" if b.batch_id in arrivals.scored else "no",
+            "Received": wording.clock(b.received_at),
         }
         for b in reports
     ]
-
-
-def _count(report: BatchReport, severity: Severity) -> int:
-    return sum(f.severity is severity for f in report.findings)

@@ -17,18 +17,19 @@ from pipeline_core.stages.schema import Suggestion
 
 DONE = "define_done"
 EDITOR_COLUMNS: dict[str, Any] = {
-    "name": st.column_config.TextColumn("Column", width="medium"),
-    "type": st.column_config.SelectboxColumn("Type", options=[t.value for t in ColumnType], required=True),
+    "name": st.column_config.TextColumn("Column", width=220),
+    "type": st.column_config.SelectboxColumn("Type", width=95, options=[t.value for t in ColumnType], required=True),
     "role": st.column_config.SelectboxColumn(
         "Role",
+        width=95,
         options=[r.value for r in Role],
         required=True,
         help="Protected columns are kept for audits, never fed in.",
     ),
-    "examples": "Examples",
-    "nulls": st.column_config.NumberColumn("Nulls", format="percent"),
-    "distinct": st.column_config.NumberColumn("Distinct", format="localized"),
-    "why": "Why",
+    "examples": st.column_config.TextColumn("Examples", width=140),
+    "nulls": st.column_config.NumberColumn("Nulls", format="percent", width=65),
+    "distinct": st.column_config.NumberColumn("Distinct", format="localized", width=75),
+    "why": st.column_config.TextColumn("Why", width=230),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from streamlit.typing import UploadedFile
 from pages.intake import arrival, roles
 from pages.ui import session, wording
 from pipeline_core.flows import intake
+from pipeline_core.service.door import allowed_hosts
 
 SEEN, TURN = "define_seen", "define_turn"
 
@@ -39,7 +40,9 @@ class FirstFile:
 def choose() -> FirstFile | None:
     """Draw the choice of the file and give it; None while there is none."""
     turn = st.session_state.setdefault(TURN, 0)  # a new key empties the fields once a model is defined
-    ways = {"upload": "Upload a file", "path": "A path on this machine"}
+    ways = {"upload": "Upload a file"}
+    if not allowed_hosts():  # people elsewhere must not read this machine's files
+        ways["path"] = "A path on this machine"
     way = st.segmented_control(
         "Where is the file?", list(ways), format_func=ways.__getitem__, default="upload", key="define_way"
     )
@@ -47,9 +50,11 @@ def choose() -> FirstFile | None:
         text = st.text_input(
             "Path", key=f"define_path_{turn}", placeholder="/data/loans.parquet", help="CSV, Parquet or JSON lines."
         )
-        path = Path(text.strip()).expanduser() if text and text.strip() else None
-        if path is None:
+        if not text or not text.strip():
             return None
+        path = Path(text.strip())
+        with suppress(RuntimeError):  # "~nobody" stays as it was typed, and is then not found
+            path = path.expanduser()
         stamp = path.stat() if path.is_file() else None
         identity = f"{path}:{stamp.st_mtime_ns}:{stamp.st_size}" if stamp else str(path)
         return FirstFile(name=path.name, identity=identity, path=path)

@@ -25,7 +25,9 @@ def will_predict(name: str, given: Mapping[str, Any], suggestion: Suggestion) ->
         return "What is to be predicted? **Choose the target**, correct the roles, then define the model."
     named = {given["target"], given["time"], given["id"], *given["protected"], *given["exclude"]}
     features = sum(guess.name not in named for guess in suggestion.columns)
-    order = f"in the order of {wording.safe(given['time'])}" if given["time"] else "without an event time, by arrival"
+    order = (
+        f"in the order of **{wording.safe(given['time'])}**" if given["time"] else "without an event time, by arrival"
+    )
     positive = f" (positive: {wording.safe(given['positive'])})" if given["positive"] else ""
     return (
         f"**{wording.safe(name) or 'The model'}** will predict **{wording.safe(given['target'])}**{positive} from"

@@ -19,6 +19,7 @@ from pipeline_core.stages.schema import Suggestion
 
 SINGLE = {Role.TARGET: "define_target", Role.TIME: "define_time", Role.ID: "define_id"}
 SEVERAL = {Role.PROTECTED: "define_protected", Role.EXCLUDED: "define_exclude"}
+BRIEF = 10
 TYPES, EDITOR = "define_types", "define_columns"
 
 
@@ -82,13 +83,22 @@ def rows(suggestion: Suggestion) -> list[dict[str, object]]:
             "name": wording.cell(guess.name),
             "type": types.get(guess.name, guess.type).value,
             "role": role_of(guess.name).value,
-            "examples": wording.cell(", ".join(guess.examples)),
+            "examples": wording.cell(", ".join(_brief(example) for example in guess.examples)),
             "nulls": guess.null_share,
             "distinct": guess.distinct,
             "why": guess.why if role_of(guess.name) is guess.role else "as you said",
         }
         for guess in suggestion.columns
     ]
+
+
+def _brief(example: str) -> str:
+    """Cut the digits of a long number: an example has to be recognised, not computed with."""
+    try:
+        number = float(example)
+    except ValueError:
+        return example
+    return (f"{number:.4g}" if len(example) > BRIEF else example).replace("-", wording.MINUS)
 
 
 def arguments(suggestion: Suggestion) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from pages.ui import charts, panels, release_charts, session, wording
 from pages.ui.panels import Fact
 from pipeline_core.records import ModelVersion, Schema, Stage
 
+BARS = 14
+
 
 def metric_facts(version: ModelVersion) -> list[Fact]:
     """Give the metrics of a version with their intervals, definitions on hover."""
@@ -27,9 +29,8 @@ def version(chosen: ModelVersion, schema: Schema) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(f"v{chosen.version}, {words.estimator_name(chosen.run.estimator)}, {chosen.stage}", anchor=False)
         if chosen.stage is Stage.CHALLENGER:
-            page = session.PAGES["challenge"]
             query = {"challenger": str(chosen.version)}
-            st.page_link(page, label="Open its challenge", icon=":material/swords:", query_params=query)
+            panels.link("Open its challenge", "challenge", icon=":material/swords:", query=query)
     panels.facts(metric_facts(chosen), key="version_metrics")
     colour = release_charts.stage_colour(chosen)
     left, right = st.columns([5, 4])
@@ -40,8 +41,11 @@ def version(chosen: ModelVersion, schema: Schema) -> None:
                 charts.bars(
                     chosen.shap_shares,
                     title=f"{wording.plain(top)} matters most to v{chosen.version}",
-                    x_title="SHAP share",
+                    x_title="SHAP share"
+                    if len(chosen.shap_shares) <= BARS
+                    else f"SHAP share, the first {BARS} of {len(chosen.shap_shares)}",
                     colour=colour,
+                    most=BARS,
                 ),
                 key="version_shares",
                 alt=f"SHAP share per feature of version {chosen.version}",
@@ -58,7 +62,11 @@ def version(chosen: ModelVersion, schema: Schema) -> None:
             st.json({"parameters": dict(chosen.run.parameters), "packages": dict(chosen.run.packages)})
     if chosen.curves.roc:
         panels.chart(
-            charts.curves({f"v{chosen.version} {chosen.stage}": chosen.curves}, colours=[colour]),
+            charts.curves(
+                {f"v{chosen.version} {chosen.stage}": chosen.curves},
+                title="Does it rank well, and can its probabilities be believed?",
+                colours=[colour],
+            ),
             key="version_curves",
             alt=f"ROC, precision-recall and calibration curves of version {chosen.version} on its hold-out",
         )

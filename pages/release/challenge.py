@@ -23,8 +23,7 @@ if not shelf.challengers:
     st.query_params.pop("challenger", None)  # it may be champion by now
     panels.next_step("Train a challenger", "training", key="challenge_train")
     if shelf.champion:
-        registry = session.PAGES["registry"]
-        st.page_link(registry, label="See the champion in the registry", icon=":material/inventory_2:")
+        panels.link("See the champion in the registry", "registry", icon=":material/inventory_2:")
     st.stop()
 
 answer = st.container()

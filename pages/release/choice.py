@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.release import words
 from pages.release.reads import Shelf
-from pages.ui import wording
+from pages.ui import glossary, wording
 from pipeline_core.records import Measured, ModelVersion, Schema
 
 BOUNDED = {"auc", "auc_macro"}
@@ -50,7 +50,7 @@ def pick(shelf: Shelf, schema: Schema) -> tuple[ModelVersion, ...]:
             "version": st.column_config.TextColumn("Version", width="small"),
             "stage": "Stage",
             "estimator": "Estimator",
-            "metric": st.column_config.TextColumn(f"{name} on its hold-out", help=wording.GLOSSARY.get(metric or "")),
+            "metric": st.column_config.TextColumn(f"{name} on its hold-out", help=glossary.GLOSSARY.get(metric or "")),
             "bar": st.column_config.ProgressColumn("", min_value=0.5, max_value=1.0, format=" ", width="small")
             if metric in BOUNDED
             else None,

@@ -24,9 +24,9 @@ def chain(lineage: Lineage, shelf: Shelf, schema: Schema) -> None:
         panels.table(
             [
                 {
-                    "batch": b.batch_id, "rows": b.rows, "source": b.source, "received": wording.clock(b.received_at),
-                    "period": periods.period(b.first_event_at, b.last_event_at, schema),
-                    "sha256": b.sha256,
+                    "Batch": b.batch_id, "Rows": b.rows, "Source": b.source, "Received": wording.clock(b.received_at),
+                    "Period": periods.period(b.first_event_at, b.last_event_at, schema),
+                    "SHA-256": b.sha256,
                 }
                 for b in lineage.batches
             ],
@@ -67,13 +67,13 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
     """Give all versions, newest first, as a table."""
     return [
         {
-            "version": f"v{v.version}",
-            "stage": v.stage.value,
-            "validation": words.headline(v),
-            "made": wording.clock(v.created_at),
-            "dataset": v.dataset.sha256[:12],
-            "artifact": v.artifact_sha256[:12],
-            "size": wording.size(v.artifact_bytes),
+            "Version": f"v{v.version}",
+            "Stage": v.stage.value,
+            "Validation": words.headline(v),
+            "Made": wording.clock(v.created_at),
+            "Dataset": v.dataset.sha256[:12],
+            "Artifact": v.artifact_sha256[:12],
+            "Size": wording.size(v.artifact_bytes),
         }
         for v in shelf.versions
     ]
@@ -83,11 +83,11 @@ def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
     """Give all moves of the champion, newest first, as a table."""
     return [
         {
-            "when": wording.clock(p.at),
-            "move": f"{p.action} v{p.version}",
-            "instead of": f"v{p.previous}" if p.previous else wording.DASH,
-            "by": p.by,
-            "reason": p.reason,
+            "When": wording.clock(p.at),
+            "Move": f"{p.action} v{p.version}",
+            "Instead of": f"v{p.previous}" if p.previous else wording.DASH,
+            "By": p.by,
+            "Reason": p.reason,
         }
         for p in shelf.promotions
     ]

@@ -32,7 +32,11 @@ def side_by_side(versions: Sequence[ModelVersion], schema: Schema) -> None:
     if any(v.curves.roc for v in versions):
         sides = {f"v{v.version} {v.stage}": v.curves for v in versions}
         panels.chart(
-            charts.curves(sides, colours=release_charts.version_colours(versions)),
+            charts.curves(
+                sides,
+                title="Which one ranks better, each on its own hold-out?",
+                colours=release_charts.version_colours(versions),
+            ),
             key="compare_curves",
             alt=f"ROC, precision-recall and calibration curves of {names}",
         )

@@ -7,17 +7,19 @@ import streamlit as st
 from pages.ui import charts, panels, release_charts, wording
 from pipeline_core.records import Figure, Measured, Verdict
 
+CURVES = "Which one ranks better, and whose probabilities can be believed?"
+
 
 def table(verdict: Verdict) -> list[dict[str, object]]:
     """Give the figures of both sides and their difference, the deciding metric first."""
     ordered = sorted(verdict.metrics.items(), key=lambda item: not item[1].decides)
     return [
         {
-            "metric": wording.metric_name(name) + (" (decides)" if pair.decides else ""),
-            "champion": _text(pair.champion),
-            "challenger": _text(pair.challenger),
-            "better by": _text(pair.difference, signed=True),
-            "margin": None if pair.margin is None else wording.number(pair.margin),
+            "Metric": wording.metric_name(name) + (", decides" if pair.decides else "") + wording.direction(name),
+            "Champion": _text(pair.champion),
+            "Challenger": _text(pair.challenger),
+            "Better by": wording.DASH if name in wording.NEITHER_IS_BETTER else _text(pair.difference, signed=True),
+            "Margin": None if pair.margin is None else wording.number(pair.margin),
         }
         for name, pair in ordered
     ]
@@ -51,16 +53,22 @@ def curves(verdict: Verdict) -> None:
         sides = {f"v{verdict.champion} champion": verdict.champion_curves} | sides
         colours = [charts.CHAMPION, *colours]
     panels.chart(
-        charts.curves(sides, colours=colours),
+        charts.curves(sides, colours=colours, title=CURVES),
         key="verdict_curves",
         alt=f"ROC, precision-recall and calibration of {' and '.join(sides)} on the same {verdict.rows} rows",
     )
 
 
 def figures(verdict: Verdict) -> None:
-    """Fold away the whole verdict: every figure, and where it is kept."""
-    with st.expander("Every figure of this verdict"):
-        st.dataframe(table(verdict), hide_index=True, key="verdict_table", alt="Figures of champion and challenger")
+    """Fold away the whole verdict: every figure, and where it is kept; open where there is no curve to see instead."""
+    with st.expander("Every figure of this verdict", expanded=not verdict.challenger_curves.roc):
+        st.dataframe(
+            table(verdict),
+            hide_index=True,
+            key="verdict_table",
+            alt="Figures of champion and challenger",
+            placeholder=wording.DASH,
+        )
         against = f"champion v{verdict.champion}" if verdict.champion else "the trivial predictor"
         st.caption(
             f"Verdict `{verdict.verdict_id}` of {wording.clock(verdict.decided_at)} on v{verdict.version} against"

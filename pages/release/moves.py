@@ -52,12 +52,14 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
         lost = verdict is not None and not stale and verdict.verdict is Decision.KEEP
         runs.retrain(schema, key="challenge_retrain", leads=lost)
         if verdict is not None and verdict.verdict is Decision.INSUFFICIENT:
-            st.page_link(session.PAGES["batches"], label="Send rows or labels", icon=":material/upload:")
+            panels.link("Send rows or labels", "batches", icon=":material/upload:")
 
 
 def _confirm_promotion(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
     def act(by: str, reason: str) -> None:
-        release.promote(session.store(), schema.model, version=version.version, by=by, reason=reason)
+        release.promote(
+            session.store(), schema.model, version=version.version, by=by, reason=reason, expected_epoch=shelf.epoch
+        )
         session.tell(f"v{version.version} is champion of {wording.safe(schema.model)}.", icon=":material/trophy:")
 
     panels.confirm(
@@ -81,7 +83,7 @@ def rollback(shelf: Shelf, schema: Schema) -> None:
 
 def _confirm_rollback(shelf: Shelf, schema: Schema, target: int) -> None:
     def act(by: str, reason: str) -> None:
-        moved = release.rollback(session.store(), schema.model, by=by, reason=reason)
+        moved = release.rollback(session.store(), schema.model, by=by, reason=reason, expected_epoch=shelf.epoch)
         session.tell(f"v{moved.version} is champion of {wording.safe(schema.model)} again.", icon=":material/undo:")
 
     panels.confirm(

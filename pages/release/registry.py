@@ -46,7 +46,7 @@ with st.container(horizontal=True):
     )
 
 panels.chart(
-    release_charts.reigns(shelf.versions, shelf.promotions, now=datetime.now(UTC), title="Who was champion when?"),
+    release_charts.reigns(shelf.versions, shelf.promotions, now=datetime.now(UTC), title=standing.reign_title(shelf)),
     key="reigns",
     alt="Versions by the time they were made, and the times in which each was champion",
     table=descent.version_rows(shelf),
@@ -56,7 +56,7 @@ panels.table(
     descent.promotion_rows(shelf),
     key="promotions",
     alt="Promotions and rollbacks, newest first, with who and why",
-    columns={"reason": st.column_config.TextColumn("reason", width="large")},
+    columns={"Reason": st.column_config.TextColumn(width="large")},
 )
 st.markdown("**Every version**")
 panels.table(descent.version_rows(shelf), key="versions", alt="All versions with stage, metric and artifact hash")

@@ -73,6 +73,8 @@ def promotion_block(verdict: Verdict | None, epoch: int) -> str | None:
 
 
 def _missing(verdict: Verdict) -> str:
+    if verdict.champion and not any(pair.decides for pair in verdict.metrics.values()):
+        return f": champion v{verdict.champion} predicts other classes, so that the two cannot be compared"
     if verdict.rows_needed is None:
         return ": too few labelled rows that neither model was fitted on"
     return f": about {wording.count(verdict.rows_needed, 'labelled row')} are needed, {verdict.rows:,} are there"

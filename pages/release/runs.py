@@ -43,7 +43,11 @@ def new_run(schema: Schema, shelf: Shelf) -> None:
             until = until_field(schema, shelf)
         with fields[2]:
             start = st.form_submit_button(
-                "Train a version", type="primary", disabled=short, width="stretch", key="run_start"
+                "Train a version",
+                type="secondary" if shelf.hopeful else "primary",
+                disabled=short,
+                width="stretch",
+                key="run_start",
             )
         st.caption(words.run_defaults(shelf, schema, policy) if not short else words.too_few(shelf, policy))
     if start:

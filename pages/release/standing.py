@@ -63,6 +63,16 @@ def made_from(lineage: Lineage, schema: Schema) -> str:
     )
 
 
+def reign_title(shelf: Shelf) -> str:
+    """Say who is champion since when, and how often that changed (for a chart)."""
+    if shelf.champion is None or not shelf.promotions:
+        return "Who was champion when?"
+    since = max(shelf.promotions, key=lambda move: move.epoch).at
+    changes = len(shelf.promotions) - 1
+    after = f", after {wording.count(changes, 'change')}" if changes else ", the first one"
+    return f"v{shelf.champion.version} is champion since {wording.clock(since)}{after}"
+
+
 def promoted(lineage: Lineage) -> str:
     """Say who promoted the champion, when and why."""
     reason = wording.safe(lineage.reason.rstrip(" ."), length=300)

@@ -81,6 +81,10 @@ def finish(figure: go.Figure, *, title: str, height: int, subtitle: str = "", le
         "x": 0,
         "xanchor": "left",
         "xref": "container",
+        "y": 1,
+        "yanchor": "top",
+        "yref": "container",
+        "pad": {"t": 10},
         "font": {"size": 15, "weight": 600},
     }
     if subtitle:
@@ -132,7 +136,7 @@ def lines(
     subtitle = key([(line.colour, line.name) for line in series]) if len(series) > 1 else ""
     figure.update_xaxes(title=wording.axis(schema))
     figure.update_yaxes(title=y_title)
-    return finish(figure, title=title, height=280, subtitle=subtitle)
+    return finish(figure, title=title, height=244, subtitle=subtitle)
 
 
 def _add_line(figure: go.Figure, line: Line, *, row: int | None = None) -> None:
@@ -189,7 +193,7 @@ def strip(
         figure.update_yaxes(nticks=4, row=row, col=1)
         axis = "" if row == 1 else row
         figure.add_annotation(
-            text=wording.plain(name, length=60), x=0, xref="paper", xanchor="left", y=1.0, yanchor="bottom",
+            text=wording.plain(name, length=90), x=0, xref="paper", xanchor="left", y=1.0, yanchor="bottom",
             yref=f"y{axis} domain", showarrow=False, font={"size": 12},
         )  # fmt: skip
         if limits and name in limits:
@@ -197,7 +201,8 @@ def strip(
     if markers:
         _marker_lane(figure, markers, schema=schema, rows=rows)
     figure.update_xaxes(title=wording.axis(schema), row=rows, col=1)
-    return finish(figure, title=title, height=90 + 105 * len(lanes) + 30 * kinds)
+    finish(figure, title=title, height=96 + 96 * len(lanes) + 30 * kinds)
+    return figure if markers else figure.update_layout(margin_t=64)  # the first lane's name stands where markers would
 
 
 def _marker_lane(figure: go.Figure, markers: Sequence[Marker], *, schema: Schema | None, rows: int) -> None:
@@ -254,7 +259,7 @@ def interval_dots(
     return finish(figure, title=title, height=104 + 34 * max(len(rows), 1))
 
 
-def _add_dot(figure: go.Figure, *, name: str, found: Measured, colour: str) -> None:
+def _add_dot(figure: go.Figure, *, name: str, found: Measured, colour: str, signed: bool = False) -> None:
     low = found.value - (found.value if found.low is None else found.low)
     high = (found.value if found.high is None else found.high) - found.value
     of = "" if found.rows is None else f" · {wording.count(found.rows, 'row')}"
@@ -263,7 +268,7 @@ def _add_dot(figure: go.Figure, *, name: str, found: Measured, colour: str) -> N
         go.Scatter(
             x=[found.value], y=[name], mode="markers+text", marker={"size": 11, "color": colour},
             error_x={"type": "data", "symmetric": False, "array": [high], "arrayminus": [low], "color": colour, "width": 4},
-            text=[wording.number(found.value)], textposition="top center", hovertemplate=f"%{{y}}: {text}<extra></extra>",
+            text=[(wording.signed if signed else wording.number)(found.value)], textposition="top center", hovertemplate=f"%{{y}}: {text}<extra></extra>",
         )
     )  # fmt: skip
 
@@ -272,7 +277,7 @@ def difference_dots(metrics: Mapping[str, Comparison], *, title: str) -> go.Figu
     """Draw challenger minus champion per metric as a dot with its interval and the margin; right of zero is better."""
     figure = go.Figure()
     names = [
-        wording.plain(wording.metric_name(name)) + (" (decides)" if pair.decides else "")
+        wording.plain(wording.metric_name(name)) + (" (decides)" if pair.decides else f"{wording.direction(name)}")
         for name, pair in metrics.items()
     ]
     for name, pair in zip(names, metrics.values(), strict=True):
@@ -280,15 +285,15 @@ def difference_dots(metrics: Mapping[str, Comparison], *, title: str) -> go.Figu
             note = wording.plain(f"{wording.DASH} {pair.difference.reason}", length=70)
             figure.add_annotation(x=0, xanchor="left", y=name, text=note, showarrow=False)
             continue
-        _add_dot(figure, name=name, found=pair.difference, colour=CHALLENGER)
+        _add_dot(figure, name=name, found=pair.difference, colour=CHALLENGER, signed=True)
         if pair.margin is not None:
             tick = {"symbol": "line-ns-open", "size": 22, "color": BASELINE, "line": {"width": 2}}
             margin = f"margin: worse by at most {wording.number(pair.margin)} still counts as no worse<extra></extra>"
             figure.add_trace(go.Scatter(x=[-pair.margin], y=[name], mode="markers", marker=tick, hovertemplate=margin))
     figure.add_vline(x=0, line={"color": GUIDE, "width": 1.5})
-    figure.update_xaxes(title="← champion better     difference in the metric     challenger better →")
+    figure.update_xaxes(title="← champion better     by how much     challenger better →")
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
-    return finish(figure, title=title, height=104 + 40 * max(len(names), 1))
+    return finish(figure, title=title, height=max(300, 104 + 40 * len(names)))
 
 
 def curves(
@@ -323,7 +328,8 @@ def curves(
         figure.update_xaxes(title=x_title, range=[0, 1], row=1, col=col)
         figure.update_yaxes(title=y_title, range=[0, 1.02], row=1, col=col)
     sides_key = key(list(zip(colours, sides, strict=False)))
-    figure = finish(figure, title=title or sides_key, height=340, subtitle=sides_key if title else "")
+    figure = finish(figure, title=title or sides_key, height=320, subtitle=sides_key if title else "")
+    figure.update_annotations(font_size=13)
     figure.update_layout(margin_t=92 if title else 72)
     return figure
 
@@ -331,7 +337,7 @@ def curves(
 def bars(shares: Mapping[str, float], *, title: str, x_title: str, colour: str = CURRENT, most: int = 20) -> go.Figure:
     """Draw shares as horizontal bars, largest on top, percent as direct labels (SHAP share per feature)."""
     top = sorted(shares.items(), key=lambda item: -item[1])[:most]
-    names = [wording.plain(name) for name, _ in top]
+    names = wording.labels(name for name, _ in top)
     share = np.array([value for _, value in top])
     text = [wording.percent(value) for _, value in top]
     figure = go.Figure(
@@ -347,7 +353,7 @@ def bars(shares: Mapping[str, float], *, title: str, x_title: str, colour: str =
         )
     )
     figure.update_xaxes(title=x_title, tickformat=".0%", range=[0, max([*share.tolist(), 0.01]) * 1.15])
-    figure.update_yaxes(categoryorder="array", categoryarray=names[::-1])
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=names[::-1])
     return finish(figure, title=title, height=104 + 24 * max(len(names), 1))
 
 

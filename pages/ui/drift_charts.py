@@ -16,23 +16,37 @@ from plotly.subplots import make_subplots
 from pages.ui import charts, wording
 from pages.ui.charts import BASELINE, CURRENT, GUIDE, STATE_COLOURS
 from pages.ui.wording import State
-from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureDrift, Schema, WindowReport
+from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureDrift, Schema, TimeUnit, WindowReport
 
-ROW_PX = 22
+ROW_PX = 20
+FEATURES_MAX = 20
+COLUMNS_MIN = 8
 FULL_EFFECT = 0.4
+CHART_PX = 244
+LABELS_MAX = 8
 _KEEP = {"marker": {"opacity": 1}}
 
 
-def shown_features(windows: Sequence[WindowReport], *, most: int = 40) -> list[str]:
-    """Give the features to draw, largest SHAP share first: the leading ones, and any that ever raised an alert."""
+def shown_features(windows: Sequence[WindowReport], *, most: int = FEATURES_MAX) -> list[str]:
+    """Give the features to draw, largest SHAP share first: the leading ones and those that can have meant most."""
     newest = {drift.feature: drift for window in windows for drift in window.features}
-    alerted = {f.feature for window in windows for f in window.features if f.alert is not AlertLevel.NONE}
+    meant: dict[str, float] = {}
+    for drift in (drift for window in windows for drift in window.features if drift.alert is not AlertLevel.NONE):
+        meant[drift.feature] = max(meant.get(drift.feature, 0.0), drift.contribution)
+    alerted = sorted(meant, key=lambda name: -meant[name])[: most // 2]
     ranked = sorted(newest.values(), key=lambda drift: (-drift.shap_share, drift.feature))
-    return [drift.feature for i, drift in enumerate(ranked) if i < most or drift.feature in alerted]
+    leading = [drift.feature for drift in ranked if drift.feature not in alerted][: most - len(alerted)]
+    chosen = {*alerted, *leading}
+    return [drift.feature for drift in ranked if drift.feature in chosen]
 
 
 def heat_map(
-    windows: Sequence[WindowReport], *, schema: Schema, title: str, picked: tuple[str, str] | None = None
+    windows: Sequence[WindowReport],
+    *,
+    schema: Schema,
+    title: str,
+    picked: tuple[str, str] | None = None,
+    most: int = FEATURES_MAX,
 ) -> go.Figure:
     """Draw features (by SHAP share) x windows, cell = effect; the bars on top are the weighted drift of the window.
 
@@ -46,13 +60,15 @@ def heat_map(
         The finding.
     picked : (feature, window key), optional
         The cell to frame.
+    most : int
+        How many features at most.
 
     Returns
     -------
     Figure
         Each cell carries ``customdata`` (feature, window key, words) for clicks and hover.
     """
-    names = shown_features(windows)
+    names = shown_features(windows, most=most)
     share = {drift.feature: drift.shap_share for window in windows for drift in window.features}
     figure = make_subplots(
         rows=2, cols=2, column_widths=[0.13, 0.87], row_heights=[64, max(ROW_PX * len(names), 60)], shared_xaxes=True,
@@ -64,7 +80,7 @@ def heat_map(
     if picked is not None:
         _frame_cell(figure, picked, windows=windows, names=names)
     _heat_axes(figure, windows, names=names, schema=schema)
-    charts.finish(figure, title=title, height=150 + 64 + ROW_PX * len(names))
+    charts.finish(figure, title=title, height=134 + 64 + ROW_PX * len(names))
     figure.update_layout(hoverdistance=40, bargap=0.2)
     return figure
 
@@ -178,16 +194,19 @@ def _frame_cell(
 def _heat_axes(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequence[str], schema: Schema) -> None:
     step = max(1, math.ceil(len(windows) / 9))
     ticks = list(range(0, len(windows), step))
-    labels = [wording.moment(windows[i].start, schema) for i in ticks]
+    timeless = schema.time_unit is TimeUnit.NONE
+    labels = [f"{i + 1}" if timeless else wording.moment(windows[i].start, schema) for i in ticks]
+    title = "Window, in the order of arrival" if timeless else "Window starts"
     rows = {"range": [len(names) - 0.5, -0.5], "showgrid": False}
-    columns = {"range": [-0.5, len(windows) - 0.5]}
-    figure.update_yaxes(
-        title="Weighted<br>drift", nticks=3, showgrid=False, rangemode="tozero", side="right", row=1, col=2
-    )
+    # a single window is not drawn as wide as the page
+    columns = {"range": [-0.5, max(len(windows), COLUMNS_MIN) - 0.5]}
+    known = any(window.weighted_drift is not None for window in windows)
+    weighted = {"title": "Weighted<br>drift", "nticks": 3} if known else {"showticklabels": False, "ticks": ""}
+    figure.update_yaxes(weighted, showgrid=False, rangemode="tozero", side="right", row=1, col=2)
     figure.update_xaxes(columns, showticklabels=False, row=1, col=2)
-    figure.update_xaxes(columns, tickvals=ticks, ticktext=labels, tickangle=0, title="Window starts", row=2, col=2)
+    figure.update_xaxes(columns, tickvals=ticks, ticktext=labels, tickangle=0, title=title, row=2, col=2)
     figure.update_yaxes(rows, showticklabels=False, ticks="", row=2, col=2)
-    ticktext = [wording.plain(name, length=26) for name in names]
+    ticktext = wording.labels(names, length=30)
     figure.update_yaxes(rows, tickvals=list(range(len(names))), ticktext=ticktext, row=2, col=1)
     widest = max([drift.shap_share for window in windows for drift in window.features], default=1.0)
     # room for the percent beside the widest bar
@@ -203,8 +222,12 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     points = [drift for drift in window.features if drift.effect is not None]
     x = charts.values([drift.effect for drift in points])
     y = charts.values([drift.shap_share for drift in points])
-    loud = {d.feature for d in sorted(points, key=lambda d: -d.contribution)[:3] if d.contribution > 0}
-    loud |= {drift.feature for drift in points if drift.alert is not AlertLevel.NONE}
+    ranked = sorted(points, key=lambda d: (d.alert is not AlertLevel.PAGE, -d.contribution))
+    loud = _apart([
+        (d.feature, d.effect or 0.0, d.shap_share)
+        for i, d in enumerate(ranked[:LABELS_MAX])
+        if d.contribution > 0 and (i < 3 or d.drifted)
+    ])
     colours = [STATE_COLOURS[wording.state_of(d.alert)] if d.alert is not AlertLevel.NONE else BASELINE for d in points]
     symbols = [{"page": "circle", "watch": "circle-open", "none": "circle"}[drift.alert.value] for drift in points]
     words = [
@@ -216,7 +239,7 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     ]
     figure = go.Figure(
         go.Scatter(
-            x=x, y=y, mode="markers+text", text=[wording.plain(d.feature, length=20) if d.feature in loud else "" for d in points],
+            x=x, y=y, mode="markers+text", text=[label if d.feature in loud else "" for d, label in zip(points, wording.labels((d.feature for d in points), length=22), strict=True)],
             textposition=["middle left" if value > 0.6 * max([*x.tolist(), floor]) else "middle right" for value in x],
             marker={"size": 10, "color": colours, "symbol": symbols, "line": {"width": 2, "color": colours}}, customdata=words,
             hovertemplate="%{customdata[1]}<extra></extra>", unselected=_KEEP, cliponaxis=False,
@@ -225,9 +248,9 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     figure.add_vline(x=floor, line={"color": GUIDE, "dash": "dot", "width": 1.5})
     figure.add_hline(y=important, line={"color": GUIDE, "dash": "dot", "width": 1.5})
     corners = (
-        ("ACT", 1, 1, "right", "top"),
+        ("act ↓", 1, 1, "right", "bottom"),
         ("watch", 1, 0, "right", "bottom"),
-        ("fine", 0, 1, "left", "top"),
+        ("leans on it, unmoved ↓", 0, 1, "left", "bottom"),
         ("ignore", 0, 0, "left", "bottom"),
     )
     for word, at_x, at_y, x_anchor, y_anchor in corners:
@@ -235,10 +258,21 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
             text=word, x=at_x, y=at_y, xref="paper", yref="paper", xanchor=x_anchor, yanchor=y_anchor, showarrow=False,
             opacity=0.6, font={"size": 13, "weight": 600},
         )  # fmt: skip
-    figure.update_xaxes(title="Effect (distance from the baseline)", range=[0, max([*x.tolist(), floor * 2]) * 1.15])
-    top = max([*y.tolist(), important, 0.01])
-    figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.12 * top, top * 1.18], showgrid=False)
-    return charts.finish(figure, title=title, height=280)
+    wide, top = max([*x.tolist(), floor * 2]), max([*y.tolist(), important, 0.01])
+    figure.update_xaxes(title="Effect (distance from the baseline)", range=[-0.04 * wide, wide * 1.15])
+    figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.24 * top, top * 1.12], showgrid=False)
+    charts.finish(figure, title=title, height=CHART_PX)
+    return figure.update_layout(margin_t=68)
+
+
+def _apart(points: Sequence[tuple[str, float, float]]) -> set[str]:
+    """Give the names that can be written beside their points without lying on each other; the first ones win."""
+    wide, tall = max([x for _, x, _ in points], default=1.0), max([y for _, _, y in points], default=1.0)
+    placed: list[tuple[str, float, float]] = []
+    for name, x, y in points:
+        if all(abs(x - a) > 0.4 * wide or abs(y - b) > 0.15 * tall for _, a, b in placed):
+            placed.append((name, x, y))
+    return {name for name, _, _ in placed}
 
 
 def _sides(pair: Distribution) -> str:
@@ -276,7 +310,7 @@ def distribution(pair: Distribution, *, title: str) -> go.Figure:
         figure.add_trace(steps, row=1, col=1)
         figure.update_xaxes(title=wording.plain(pair.feature), row=1, col=1)
     else:
-        names = [wording.plain(level, length=20) for level in pair.levels]
+        names = wording.labels(pair.levels, length=20)
         _two_bars(figure, names=names, baseline=pair.baseline, current=pair.current, col=1)
         figure.update_xaxes(title=wording.plain(pair.feature), type="category", row=1, col=1)
     if nulls:
@@ -285,7 +319,7 @@ def distribution(pair: Distribution, *, title: str) -> go.Figure:
         )
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
     figure.update_yaxes(title="Share of rows", row=1, col=1)
-    figure = charts.finish(figure, title=title, height=280, subtitle=_sides(pair))
+    figure = charts.finish(figure, title=title, height=CHART_PX, subtitle=_sides(pair))
     figure.update_layout(bargap=0.25)
     return figure
 
@@ -334,5 +368,5 @@ def cdf(pair: Distribution, *, title: str, state: State = State.UNKNOWN) -> go.F
             )
         )
     figure.update_xaxes(title=wording.plain(pair.feature))
-    figure.update_yaxes(title="Share of rows at or below", tickformat=".0%", range=[0, 1.02])
-    return charts.finish(figure, title=title, height=280, subtitle=_sides(pair))
+    figure.update_yaxes(title="Share at or below", tickformat=".0%", range=[0, 1.02])
+    return charts.finish(figure, title=title, height=CHART_PX, subtitle=_sides(pair))

@@ -15,7 +15,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.ui import session, wording
+from pages.ui import glossary, session, wording
 from pages.ui.wording import State
 from pipeline_core.records import Finding, Job, JobStatus, Severity
 
@@ -49,7 +49,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One labelled figure; ``help`` is a key of ``wording.GLOSSARY`` or a text."""
+    """One labelled figure; ``help`` is a key of ``glossary.GLOSSARY`` or a text."""
 
     label: str
     value: str
@@ -85,16 +85,21 @@ def _card(item: Card) -> None:
             delta_color="off",
             delta_arrow="off",
             label_visibility="collapsed",
-            help=wording.GLOSSARY.get(item.help or "", item.help),
-            chart_data=list(item.history) or None,
+            help=glossary.explained(item.help),
+            chart_data=list(item.history) if len(item.history) > 2 else None,
             chart_type="line",
         )
         if item.note:
             st.caption(item.note)
     if item.page is not None:
-        st.page_link(
-            session.PAGES[item.page], label=item.link, icon=":material/arrow_forward:", query_params=item.query
-        )
+        link(item.link, item.page, query=item.query)
+
+
+def link(
+    label: str, page: str, *, icon: str = ":material/arrow_forward:", query: Mapping[str, str] | None = None
+) -> None:
+    """Draw a link to ``session.PAGES[page]`` that also works in a new tab: it names the model and the period."""
+    st.page_link(session.PAGES[page], label=label, icon=icon, query_params=session.address(query))
 
 
 def facts(items: Sequence[Fact], *, key: str, columns: int = 4) -> None:
@@ -102,7 +107,7 @@ def facts(items: Sequence[Fact], *, key: str, columns: int = 4) -> None:
     with st.grid(columns, key=key, gap="small"):
         for item in items:
             with st.container(gap=None):
-                st.caption(item.label, help=wording.GLOSSARY.get(item.help or "", item.help))
+                st.caption(item.label, help=glossary.explained(item.help))
                 st.markdown(f"**{item.value}**")
 
 
@@ -210,7 +215,14 @@ def table(
 
 
 def _plain(rows: Rows) -> dict[str, list[object]]:
-    return {name: [row.get(name) for row in rows] for name in (rows[0] if rows else {})}
+    # the grid has a CSV button of its own, which cannot be taken away: it only ever holds harmless cells
+    shown: dict[str, list[object]] = {}
+    for name in rows[0] if rows else {}:
+        header = str(wording.cell(name))
+        while header in shown:
+            header = f"'{header}"
+        shown[header] = [wording.cell(row.get(name)) for row in rows]
+    return shown
 
 
 _SEVERITIES = {
@@ -264,8 +276,11 @@ def confirm(
     action: Callable[[str, str], None],
     key: str,
     reason: str | None = None,
+    phrase: str | None = None,
 ) -> None:
     """Open a dialog that states the consequences and asks for the person's name and a reason.
+
+    Its fields and its button are one form, so that the first click counts although a field was being typed into.
 
     Parameters
     ----------
@@ -274,30 +289,44 @@ def confirm(
     button : str
         What the button says.
     action : callable
-        ``action(by, reason)``, run in the button's callback; the dialog closes after it. A known error is shown above
-        the page.
+        ``action(by, reason)``, run in the button's callback once nothing is missing; the dialog closes after it. A known
+        error is shown above the page.
     key : str
         Unique on the page.
     reason : str or None
         The label of the reason's field; None asks for neither name nor reason.
+    phrase : str or None
+        What has to be typed to be sure (a model's name); None asks for none.
     """
 
+    def missing() -> str:
+        wanted = {"your name": session.typed(f"{key}_by"), "the reason": session.typed(f"{key}_reason")}
+        blank = [name for name, text in wanted.items() if reason is not None and not text]
+        if blank:
+            return f"Fill in {' and '.join(blank)} first."
+        if phrase is not None and session.typed(f"{key}_phrase") != phrase:
+            return f"Type {wording.safe(phrase)} first, exactly as it stands here."
+        return ""
+
     def act() -> None:
-        why = st.session_state.get(f"{key}_reason", "")
-        with session.later():
-            action(st.session_state.get("person_name", ""), why.strip())
+        if not missing():
+            st.session_state["person_name"] = session.typed(f"{key}_by") or st.session_state.get("person_name", "")
+            with session.later():
+                action(session.typed(f"{key}_by"), session.typed(f"{key}_reason"))
 
     @st.dialog(title)
     def ask() -> None:
         st.markdown(consequences)
-        missing = ""
-        if reason is not None:
-            by = session.person(key=f"{key}_by")
-            why = st.text_area(reason, key=f"{key}_reason", max_chars=500)
-            missing = "" if by and why.strip() else "Fill in your name and the reason first."
-        if st.button(
-            button, type="primary", key=f"{key}_yes", on_click=act, disabled=bool(missing), help=missing or None
-        ):
+        with st.form(f"{key}_form", border=False):
+            if reason is not None:
+                session.person(key=f"{key}_by")
+                st.text_area(reason, key=f"{key}_reason", max_chars=500)
+            if phrase is not None:
+                st.text_input(f"Type {wording.safe(phrase)} to be sure", key=f"{key}_phrase")
+            sent = st.form_submit_button(button, type="primary", key=f"{key}_yes", on_click=act)
+        if sent and (lacking := missing()):
+            st.warning(lacking, icon=":material/edit:")
+        elif sent:
             st.rerun()
 
     ask()
@@ -341,6 +370,18 @@ def _jobs(model_name: str | None, key: str, empty_text: str) -> None:
         if job.status is JobStatus.FAILED:
             st.session_state["complaint"] = (f"{job_name(job)} failed", job.error or "No reason was kept.")
         else:
-            session.tell(f"{job_name(job)}: done. {wording.safe(job.message, length=200)}")
+            said = "" if job.message.strip(" .").lower() == "done" else f" {wording.safe(job.message, length=200)}"
+            session.tell(f"{job_name(job)}: done.{said}")
     if ended:
         st.rerun(scope="app")
+
+
+def wordmark(theme: str) -> str:
+    """Give the product's name as a picture for the top of the sidebar; drawn here, nothing is fetched."""
+    ink = "#E4E9EB" if theme == "dark" else "#1C2429"
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="208" height="28" viewBox="0 0 208 28">'
+        '<rect y="2" width="24" height="24" rx="5" fill="#2B4251"/>'
+        '<path d="M3 15h4l3-7 4 12 3-5h4" fill="none" stroke="#FDFDFC" stroke-width="2.2" stroke-linejoin="round"/>'
+        f'<text x="34" y="20" font-family="sans-serif" font-size="17" font-weight="600" fill="{ink}">Pipeline Monitor</text></svg>'
+    )

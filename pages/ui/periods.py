@@ -16,6 +16,8 @@ def period(first: datetime | None, last: datetime | None, schema: Schema) -> str
         return wording.DASH
     if schema.time_unit is TimeUnit.CLOCK and last - first >= SHORT:
         begin = wording.day(first)
+        if (first.year, first.month) == (last.year, last.month):
+            return f"{first.day}–{wording.day(last)}"
         return f"{begin.rsplit(' ', 1)[0] if first.year == last.year else begin} – {wording.day(last)}"
     start, end = wording.moment(first, schema), wording.moment(last, schema)
     return start if start == end else f"{start} – {end}"

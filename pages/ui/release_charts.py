@@ -15,7 +15,8 @@ from pipeline_core.records import Measured, ModelVersion, Promotion, Stage, Verd
 
 SHADES = ("#868E96", "#ADB5BD", "#5C636A", "#C9CED3")
 ROW_PX = 26
-_OTHER_UNITS = {"r2"}  # a share beside errors in the target's unit would be a dot at zero
+# a share beside errors in the target's unit would be a dot at zero; of a share of positives neither side is better
+_APART = {"r2"} | wording.NEITHER_IS_BETTER
 
 
 def version_colours(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ def shares_side_by_side(versions: Sequence[ModelVersion], *, title: str, most: i
         reverse=True,
     )[:most]
     figure = go.Figure()
-    labels = [wording.plain(name, length=28) for name in names]
+    labels = wording.labels(names, length=28)
     for version, colour in zip(versions, version_colours(versions), strict=True):
         figure.add_bar(
             y=labels,
@@ -59,7 +60,7 @@ def shares_side_by_side(versions: Sequence[ModelVersion], *, title: str, most: i
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
     )
     figure.update_xaxes(title="SHAP share", tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
     return figure
 
 
@@ -68,7 +69,7 @@ def reigns(
 ) -> go.Figure:
     """One row a version: a dot where it was made, a blue line for as long as it was champion."""
     rows = sorted(versions, key=lambda v: v.version)
-    labels = {v.version: f"v{v.version}" for v in rows}
+    labels = {v.version: f"v{v.version}, {v.stage}" for v in rows}
     figure = go.Figure()
     for start, end, number, move in _spells(promotions, now):
         figure.add_scatter(
@@ -76,15 +77,23 @@ def reigns(
             line={"color": charts.CHAMPION, "width": 9}, showlegend=False,
             hovertemplate=f"champion since {wording.clock(start)}<br>{move.action} by {wording.plain(move.by)}<extra></extra>",
         )  # fmt: skip
+        said = "again champion" if move.action == "rollback" else "champion"
+        figure.add_annotation(
+            x=start, y=labels.get(number, f"v{number}"), text=f"{said} from {wording.day(start)}, by {wording.plain(move.by, length=20)}",
+            xanchor="left", yshift=15, showarrow=False, font={"size": 11},
+        )  # fmt: skip
     figure.add_scatter(
         x=[v.created_at for v in rows], y=[labels[v.version] for v in rows], mode="markers", showlegend=False,
         marker={"size": 11, "symbol": "circle-open", "line": {"width": 2}, "color": [stage_colour(v) for v in rows]},
         text=[f"v{v.version} made {wording.clock(v.created_at)}" for v in rows],
         hovertemplate="%{text}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(title=title, height=150 + 30 * len(rows), margin={"l": 8, "r": 16, "t": 48, "b": 40})
+    charts.finish(figure, title=title, height=132 + 44 * len(rows), subtitle="○ made, as what it is now   ▬ champion")
     figure.update_xaxes(title="Time (UTC)")
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=[labels[v.version] for v in rows])
+    order = [labels[v.version] for v in rows]
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=order, range=[-0.6, len(order) - 0.2], showgrid=False
+    )
     return figure
 
 
@@ -104,7 +113,7 @@ def verdict_dots(verdict: Verdict, *, title: str) -> go.Figure:
     """Difference per metric with its interval; on the deciding one the margin, keep to its left and promote to its right."""
     # without a champion only the deciding metric has something to be compared with
     known = {n: p for n, p in verdict.metrics.items() if verdict.champion or isinstance(p.difference, Measured)}
-    shown = {name: pair for name, pair in known.items() if name not in _OTHER_UNITS}
+    shown = {name: pair for name, pair in known.items() if name not in _APART}
     ordered = dict(sorted(shown.items(), key=lambda item: not item[1].decides))
     figure = charts.difference_dots(ordered, title=title)
     deciding = next((pair for pair in ordered.values() if pair.decides), None)

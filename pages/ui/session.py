@@ -16,13 +16,17 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import streamlit as st
 
 from pages.ui import wording
-from pipeline_core.errors import PipelineError
+from pipeline_core.errors import PipelineError, StoreBusy
 from pipeline_core.records import BatchStatus, Job, Schema, TimeUnit
 from pipeline_core.service.host import host
 from pipeline_core.store import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
+READ_S = 15
+"""How long a result stays: long enough to be read, also by somebody who looked away."""
+
+NAMES_MAX = 12
 
 PAGES: Mapping[str, str] = {
     "overview": "watch/overview.py",
@@ -111,6 +115,35 @@ def model() -> Schema | None:
     return cached(_schema, picked if picked in names else names[0])
 
 
+def note_unknown(names: tuple[str, ...]) -> None:
+    """Remember the model that the URL asks for where there is none; call it before the sidebar's choice corrects the URL."""
+    wanted = st.query_params.get("model")
+    if wanted and wanted not in names:
+        st.session_state["unknown_model"] = wanted
+
+
+def forget_unknown() -> None:
+    """Forget it: the person has picked one that is there."""
+    st.session_state.pop("unknown_model", None)
+
+
+def warn_unknown(names: tuple[str, ...]) -> None:
+    """Say that the model of the URL is not there, and which one is shown instead."""
+    wanted, shown = st.session_state.get("unknown_model"), model()
+    if wanted is None or shown is None:
+        return
+    if wanted in names:
+        forget_unknown()
+        return
+    there = "; ".join(f"'{wording.safe(name, length=40)}'" for name in names[:NAMES_MAX])
+    more = f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else ""
+    st.warning(
+        f"There is no model '{wording.safe(wanted, length=40)}'. Shown is '{wording.safe(shown.model, length=40)}'."
+        f" There {'is' if len(names) == 1 else 'are'}: {there}{more}.",
+        icon=":material/visibility:",
+    )
+
+
 def periods(schema: Schema | None) -> Mapping[str, timedelta | None]:
     """Give the periods that a model can be looked at in: the word on the screen and in the URL -> its length."""
     if schema is not None and schema.time_unit is TimeUnit.ROW:
@@ -129,6 +162,12 @@ def period() -> Period:
     return Period(label=picked, since=last - length)
 
 
+def address(query: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the query of a link that shows the same model and period wherever it is opened."""
+    kept = {name: st.session_state.get(name) for name in ("model", "period")}
+    return {name: value for name, value in kept.items() if value and value != "All"} | dict(query or {})
+
+
 def asked(name: str) -> str | None:
     """Give what the URL asks a page for (a feature, a window): on a page the URL is the truth, not a widget."""
     value: str | None = st.query_params.get(name)
@@ -142,12 +181,24 @@ def ask(**values: str) -> None:
 
 
 @contextmanager
-def guard() -> Generator[None, None, None]:
-    """Show a PipelineError as its headline and sentence and go on after the block; anything else is re-raised."""
+def guard(*, whole: bool = False) -> Generator[None, None, None]:
+    """Show a PipelineError as its headline and sentence and go on after the block; anything else is re-raised.
+
+    ``whole``: nothing is left to show, so the ways out stand below it.
+    """
     try:
         yield
     except PipelineError as error:
         show(error)
+        if whole:
+            _ways_out(error)
+
+
+def _ways_out(error: PipelineError) -> None:
+    with st.container(horizontal=True, key="ways_out"):
+        if isinstance(error, StoreBusy) and error.url:
+            st.link_button("Open the app that has it", error.url, icon=":material/open_in_new:", type="primary")
+        st.button("Try again", icon=":material/refresh:", key="try_again")
 
 
 @contextmanager
@@ -197,6 +248,11 @@ def person(*, key: str = "person") -> str:
     return name
 
 
+def typed(key: str) -> str:
+    """Give what stands in a text field, stripped; nothing where the field is not drawn."""
+    return str(st.session_state.get(key) or "").strip()
+
+
 def tell(message: str, *, icon: str = ":material/check:") -> None:
     """Keep a result for the next run, where the frame shows it: for callbacks and before ``st.rerun``."""
     st.session_state.setdefault("told", []).append((message, icon))
@@ -210,7 +266,7 @@ def complain(error: PipelineError) -> None:
 def announce() -> None:
     """Show what was kept by ``tell`` and ``complain``; the frame calls this before the page."""
     for message, icon in st.session_state.pop("told", []):
-        st.toast(message, icon=icon)
+        st.toast(message, icon=icon, duration=READ_S)
     complaint = st.session_state.get("complaint")
     if complaint:
         headline, message = complaint

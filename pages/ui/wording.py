@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pipeline_core.records import AlertLevel, Figure, Measured, NotMeasured, Schema, TimeUnit
+from pipeline_core.service.lines import harmless
 
 DASH = "–"
 MINUS = "−"
@@ -164,6 +165,9 @@ def span(start: datetime | None, end: datetime | None, schema: Schema | None = N
         first, last = number_of(start, schema.time_unit), number_of(end, schema.time_unit)
         noun = "days" if schema.time_unit is TimeUnit.DAY else "rows"
         return f"{noun} {first:,.0f}–{max(first, last - 1):,.0f}"
+    if schema is not None and schema.time_unit is TimeUnit.NONE and end - start < timedelta(minutes=1):
+        # without an event time rows are a microsecond apart, in the order in which they arrived
+        return f"{(end - start) // timedelta(microseconds=1) + 1:,} rows received {clock(start)}"
     if end - start == timedelta(days=7):
         return f"the week of {day(start)}"
     if end - start < timedelta(days=1):
@@ -186,6 +190,8 @@ def during(start: datetime, end: datetime, schema: Schema | None = None) -> str:
     if schema is not None and schema.time_unit in {TimeUnit.DAY, TimeUnit.ROW}:
         return f"in {named}"
     length = end - start
+    if named.endswith(f"received {clock(start)}"):
+        return f"in the {named}"
     if length == timedelta(days=7) or length < timedelta(days=1):
         return f"in {named}" if length >= timedelta(days=1) else f"within {named}"
     if named == day(start):
@@ -222,6 +228,7 @@ def size(value: int) -> str:
 
 _PUNCTUATION = re.compile(r"([!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])")
 _SHORTCODE = re.compile(r":(?=[\w+\-/]+[:\[])")
+_LINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 
 
@@ -236,32 +243,53 @@ def shorten(text: object, length: int) -> str:
 
 def safe(text: object, *, length: int = 80) -> str:
     """Escape foreign text for Markdown and shorten it in the middle, so that it can only be read, never rendered."""
-    # a word joiner keeps ":red[", ":material/x:" and ":smile:" from being read after the escapes are gone
-    line = _SHORTCODE.sub(":\u2060", shorten(text, length))
+    # a word joiner keeps ":red[", ":smile:", "www.x.y" and "a@x.y" from being read after the escapes are gone
+    line = _LINK.sub("\u2060", _SHORTCODE.sub(":\u2060", shorten(text, length)))
     return _PUNCTUATION.sub(r"\\\1", line)
 
 
 def plain(text: object, *, length: int = 32) -> str:
-    """Shorten foreign text for a chart label and escape what plotly would read as markup."""
-    return shorten(text, length).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Shorten foreign text for a chart label and escape what plotly would read as markup or as a template."""
+    line = shorten(text, length).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return line.replace("%{", "%\u2060{")
+
+
+def labels(names: Iterable[object], *, length: int = 32) -> list[str]:
+    """Give chart labels that stay different: of names that look the same when short, the part that differs is kept."""
+    full, looks = [str(name) for name in names], dict[str, list[str]]()
+    for name in full:
+        looks.setdefault(shorten(name, length), []).append(name)
+    given: list[str] = []
+    for name in full:
+        twins = looks[shorten(name, length)]
+        text = name if len(twins) == 1 else _telling(name, twins, length=length)
+        label, twin = plain(text, length=length), 2
+        while label in given:
+            label, twin = f"{plain(text, length=length - 4)} ({twin})", twin + 1
+        given.append(label)
+    return given
+
+
+def _alike(texts: Sequence[str]) -> int:
+    """Count the characters that all texts begin with."""
+    same = (len(set(column)) == 1 for column in zip(*texts, strict=False))
+    return next((i for i, alike in enumerate(same) if not alike), min(map(len, texts)))
+
+
+def _telling(name: str, twins: Sequence[str], *, length: int) -> str:
+    """Cut a name where it is like its twins, so that head, what differs and tail remain."""
+    head = _alike(twins)
+    tail = min(_alike([twin[::-1] for twin in twins]), min(map(len, twins)) - head)
+    middle = name[head : len(name) - tail]
+    room = max(0, length - len(middle) - 2)
+    before, after = min(head, room - room // 2), min(tail, room // 2)
+    left = name[:head] if before == head else f"{name[:before]}…"
+    return f"{left}{middle}{'' if after == tail else '…'}{name[len(name) - after :]}"
 
 
 def cell(value: object) -> object:
-    """Give a value for a CSV cell; text that a spreadsheet would run as a formula is quoted."""
-    if isinstance(value, str) and value.lstrip(" \t\r\n\v\f\u00a0\ufeff")[:1] in {
-        "=",
-        "+",
-        "-",
-        "@",
-        "＝",
-        "＋",
-        "－",
-        "＠",
-    }:
-        return f"'{value}"
-    if isinstance(value, str) and value[:1] in {"\t", "\r", "\n"}:
-        return f"'{value}"
-    return value
+    """Give a value for a CSV cell; text that a spreadsheet would run as a formula is quoted, numbers stay numbers."""
+    return harmless(value) if isinstance(value, str) else value
 
 
 def listing(names: Iterable[str], *, most: int = 3) -> str:
@@ -305,13 +333,13 @@ def badge_colour(state: State) -> str:
 
 _METRICS = {
     "auc": "AUC",
-    "auc_macro": "AUC (macro)",
+    "auc_macro": "Macro AUC",
     "average_precision": "Average precision",
     "brier": "Brier score",
     "log_loss": "Log loss",
     "accuracy": "Accuracy",
     "f1": "F1",
-    "f1_macro": "F1 (macro)",
+    "f1_macro": "Macro F1",
     "positive_share": "Predicted positive",
     "rmse": "RMSE",
     "mae": "MAE",
@@ -325,42 +353,18 @@ def metric_name(name: str) -> str:
     return _METRICS.get(name, name.replace("_", " "))
 
 
+SMALLER_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae"})
+NEITHER_IS_BETTER = frozenset({"positive_share"})
+
+
+def direction(name: str) -> str:
+    """Say behind a metric's name which direction is better where that is not the larger one."""
+    if name in SMALLER_IS_BETTER:
+        return " (less is better)"
+    return " (nearer 0 is better)" if name == "bias" else " (neither is better)" if name in NEITHER_IS_BETTER else ""
+
+
 def primary_metric(metrics: Iterable[str]) -> str | None:
     """Give the metric that leads for this task among the names: auc, auc_macro or rmse."""
     names = set(metrics)
     return next((name for name in ("auc", "auc_macro", "rmse") if name in names), None)
-
-
-GLOSSARY: dict[str, str] = {
-    "auc": "The chance that a positive row gets a higher score than a negative one. 0.5 is a coin, 1 is perfect.",
-    "auc_macro": "AUC of each class against the rest, averaged over the classes.",
-    "average_precision": "Area under the precision-recall curve; compare it with the share of positives.",
-    "brier": "Mean squared distance between the predicted probability and the outcome (0 or 1). Smaller is better.",
-    "log_loss": "Penalty for confident wrong probabilities. Smaller is better.",
-    "accuracy": "Share of rows predicted right.",
-    "f1": "Harmonic mean of precision and recall of the positive class.",
-    "f1_macro": "F1 of each class, averaged.",
-    "positive_share": "Share of rows predicted as positive.",
-    "rmse": "Root of the mean squared error, in the target's unit. Smaller is better.",
-    "mae": "Mean absolute error, in the target's unit. Smaller is better.",
-    "r2": "Share of the target's variance that the model explains.",
-    "bias": "Mean of prediction minus truth, in the target's unit.",
-    "effect": "How far the distribution moved: the KS distance for numbers (0 to 1), the Jensen-Shannon distance for categories (nat, 0 to 0.83).",
-    "ks": "Kolmogorov-Smirnov: the largest gap between the two cumulative shares.",
-    "chi2": "Chi-squared test of the level counts; its effect is the Jensen-Shannon distance.",
-    "p_value": "How often so large a difference would appear by chance if nothing had changed.",
-    "p_adjusted": "The p-value after Benjamini-Hochberg: it allows for having tested every feature of the window.",
-    "floor": "An effect below this is not called drift, however small the p-value is: with many rows everything is significant.",
-    "smallest_detectable": "The effect that so few rows would have called drifted half the time. Smaller changes can hide here.",
-    "shap_share": "The feature's share of the champion's mean absolute SHAP value: how much of its answers the feature moves.",
-    "contribution": "SHAP share times the larger of effect and null-share change: what the change can mean for the answers.",
-    "weighted_drift": "Effects of all features, each weighted by its SHAP share. A shift of what the model leans on counts more.",
-    "nulls": "Share of rows without a value. Nulls count as a level of their own and are tested apart.",
-    "prediction_drift": "How far the champion's scores moved from those on its held-out rows (KS distance). Needs no ground truth.",
-    "performance": "The metric on rows whose ground truth has arrived, against the validation figure. Arrives as late as the labels.",
-    "page": "A feature that the model leans on drifted, or the model got worse: somebody should look now.",
-    "watch": "A feature drifted that hardly matters to the model, or the scores moved: noted, nobody is called.",
-    "unclear": "Too few rows to say either: neither drifted nor stable.",
-    "baseline": "The rows that the champion was fitted on.",
-}
-"""Term -> one or two sentences for ``help=``."""

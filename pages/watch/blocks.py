@@ -8,13 +8,13 @@ import streamlit as st
 
 from pages.ui import charts, panels, session, wording
 from pages.ui.charts import Line, Marker
-from pages.watch import reads, words
+from pages.watch import needs, reads, words
 from pages.watch.reads import Seen
 from pipeline_core.flows import demo
 from pipeline_core.records import BatchReport, BatchStatus, Schema, WindowReport
 from pipeline_core.sources.demo import INCIDENTS, Incident
 
-NEEDS_MAX = 6
+NEEDS_MAX = 5
 
 
 def welcome() -> None:
@@ -47,23 +47,45 @@ def welcome() -> None:
 def needs_you(seen: Seen, schema: Schema) -> None:
     """List the open alerts by what they are about, each with a link to where it can be looked at."""
     st.subheader("Needs you", anchor=False)
-    groups = reads.needs(seen.alerts)
+    groups = needs.needs(seen.alerts)
     if not groups:
         st.markdown(f":green[{wording.icon(wording.State.OK)} OK] No open alerts.")
     for i, group in enumerate(groups[:NEEDS_MAX]):
         with st.container(horizontal=True, vertical_alignment="center", key=f"need_{i}", wrap=False):
             st.markdown(words.need(group, schema), width="stretch")
-            start, feature = group.alert.window_start, group.alert.feature
-            if group.alert.code == "data_drift" and feature is not None and start is not None:
-                query = {"feature": feature, "window": wording.window_key(start)}
-                st.page_link(session.PAGES["drift"], label="Look", icon=":material/arrow_forward:", query_params=query)
+            if group.batch_id:
+                panels.link("Look", "batches", query={"batch": group.batch_id})
             else:
-                page = "batches" if group.alert.code == "batch_quarantined" else "alerts"
-                st.page_link(session.PAGES[page], label="Look", icon=":material/arrow_forward:")
+                panels.link("Look", "alerts", query={"alert": group.key})
     if groups:
         rest = len(groups) - NEEDS_MAX
-        label = f"All {wording.count(len(seen.alerts), 'open alert')}" + (f", {rest} more things" if rest > 0 else "")
-        st.page_link(session.PAGES["alerts"], label=label, icon=":material/notifications:")
+        label = f"{rest} more" if rest > 0 else f"All {wording.count(len(seen.alerts), 'open alert')}"
+        panels.link(label, "alerts", icon=":material/notifications:")
+
+
+def way(seen: Seen) -> None:
+    """List the steps until a model is watched: what is done, what comes next, where."""
+    taken = [batch for batch in seen.batches if batch.status is BatchStatus.ACCEPTED]
+    steps = (
+        (
+            f"Receive a first file: {wording.count(sum(b.rows for b in taken), 'row')} are here",
+            "batches",
+            "Batches",
+            bool(taken),
+        ),
+        ("Train a version on its labelled rows", "training", "Training", bool(seen.versions)),
+        ("Challenge it: it has to beat a guess", "challenge", "Challenge", seen.verdict is not None),
+        ("Promote it: a person decides", "challenge", "Challenge", False),
+        ("Receive later batches, which the champion scores", "batches", "Batches", False),
+        ("Check them: drift, scores and performance by window then stand here", "drift", "Drift", False),
+    )
+    with st.container(border=True, key="way", gap="xsmall"):
+        st.markdown("**Until this model is watched**")
+        for i, (text, page, label, done) in enumerate(steps, start=1):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"way_{i}"):
+                mark = ":green[:material/check_circle:]" if done else ":gray[:material/radio_button_unchecked:]"
+                st.markdown(f"{mark} {i}. {text}", width="stretch")
+                panels.link(label, page)
 
 
 def lanes(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, Line]:
@@ -74,8 +96,10 @@ def lanes(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, Line]
         "Rows per window": Line(
             name="rows", x=x, y=[float(w.rows) for w in windows], kind="bar", colour=charts.BASELINE
         ),
-        "Weighted drift": Line(name="weighted drift", x=x, y=[window.weighted_drift for window in windows]),
     }
+    drifts = [window.weighted_drift for window in windows]
+    if any(drift is not None for drift in drifts):
+        found["Weighted drift"] = Line(name="weighted drift", x=x, y=drifts)
     means = [window.prediction_drift.current_mean for window in windows]
     if any(mean is not None for mean in means):
         found[_mean_lane(schema)] = Line(name="mean", x=x, y=means)
@@ -97,7 +121,7 @@ def _mean_lane(schema: Schema) -> str:
 def _metric_lane(windows: Sequence[WindowReport]) -> str:
     last = reads.last_measured(windows)
     name = wording.primary_metric(last.performance.metrics) if last else None
-    return f"{wording.metric_name(name or 'metric')}, realised, with 95 % interval (dotted: validation)"
+    return f"Realised {wording.metric_name(name or 'metric')}, 95 % interval (dotted: validation)"
 
 
 def limits(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, float]:

@@ -9,7 +9,7 @@ from pages.ui.panels import Card
 from pages.ui.wording import State
 from pages.watch import reads, words
 from pages.watch.reads import Seen
-from pipeline_core.records import BatchStatus, ModelVersion, Schema, Severity, WindowReport
+from pipeline_core.records import BatchStatus, ModelVersion, Schema, Severity, TimeUnit, WindowReport
 
 
 def cards(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> list[Card]:
@@ -31,9 +31,9 @@ def _champion_card(seen: Seen, schema: Schema) -> Card:
         title=f"Champion v{champion.version}",
         state=State.OK,
         word="Passed the gate",
-        value=words.validated(champion),
+        value=_figure(name, getattr(figure, "value", None)),
         delta=between,
-        note=f"on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}",
+        note=f"{_named(name)}on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}",
         page="registry",
         link="Lineage",
         help=name,
@@ -43,7 +43,24 @@ def _champion_card(seen: Seen, schema: Schema) -> Card:
 def _fitted(champion: ModelVersion, schema: Schema) -> str:
     until = champion.dataset.holdout_from or champion.dataset.last_event_at
     rows = wording.count(champion.dataset.fit_rows, "row")
-    return f"fitted on {rows}" + (f" until {wording.moment(until, schema)}" if until else "")
+    if until is None or schema.time_unit is TimeUnit.NONE:
+        return f"fitted on {rows}"
+    day = wording.day(until) if schema.time_unit is TimeUnit.CLOCK else wording.moment(until, schema)
+    return f"fitted on {rows} until {day}"
+
+
+SHORT_NAME = 5
+
+
+def _figure(name: str | None, value: float | None) -> str:
+    """Give a metric for a card: a short name stands before the figure, a long one in the note."""
+    spoken = wording.metric_name(name or "")
+    return f"{spoken} {wording.number(value)}" if name and len(spoken) <= SHORT_NAME else wording.number(value)
+
+
+def _named(name: str | None) -> str:
+    spoken = wording.metric_name(name or "")
+    return f"{spoken} " if len(spoken) > SHORT_NAME else ""
 
 
 def _batch_card(seen: Seen) -> Card:
@@ -54,20 +71,14 @@ def _batch_card(seen: Seen) -> Card:
     last = seen.batches[0]
     warned = sum(finding.severity is Severity.WARNING for finding in last.findings)
     state = State.PAGE if last.status is BatchStatus.QUARANTINED else State.WATCH if warned else State.OK
-    told = (
-        "quarantined"
-        if state is State.PAGE
-        else f"accepted, {wording.count(warned, 'warning')}"
-        if warned
-        else "accepted"
-    )
+    told = "quarantined" if state is State.PAGE else wording.count(warned, "warning") if warned else "accepted"
     accepted = [batch for batch in seen.batches if batch.status is BatchStatus.ACCEPTED]
     return Card(
         title="Last batch",
         state=state,
         value=wording.count(last.rows, "row"),
         delta=told,
-        note=f"received {wording.clock(last.received_at)}",
+        note=f"{last.status.value}, received {wording.day(last.received_at)}",
         history=tuple(float(batch.rows) for batch in reversed(accepted[:30])),
         page="batches",
         link="Batches",
@@ -92,15 +103,15 @@ def _recent(values: Sequence[float | None]) -> tuple[float, ...]:
 
 
 def _drift_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
-    last = windows[-1]
+    last = reads.newest(windows)
     drifted = sum(feature.drifted for feature in last.features)
     known = [window.weighted_drift for window in windows]
     return Card(
         title="Data drift",
         state=words.drift_state(last),
-        value=wording.number(last.weighted_drift),
-        delta="too few rows" if words.undecided(last) else f"{drifted} of {len(last.features)} features",
-        note=wording.span(last.start, last.end, schema),
+        value=wording.DASH if reads.undecided(last) else f"{drifted} of {len(last.features)}",
+        delta="too few rows" if reads.undecided(last) else f"weighted {wording.number(last.weighted_drift)}",
+        note=f"features drifted, {wording.span(last.start, last.end, schema)}",
         history=_recent(known),
         page="drift",
         link="Drift",
@@ -140,16 +151,18 @@ def _performance_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     figures = [reads.primary(window) for window in windows]
     now, reference = reads.primary(last), last.performance.reference
     delta = (
-        None if now is None or reference is None else f"{wording.signed(now.value - reference, digits=2)} to validation"
+        None if now is None or reference is None else f"{wording.signed(now.value - reference, digits=2)} vs validation"
     )
+    name = wording.primary_metric(last.performance.metrics)
+    between = f"{wording.number(now.low)}–{wording.number(now.high)} on " if now and now.low is not None else ""
     return Card(
         title="Performance",
         state=State.PAGE if last.performance.dropped else State.OK,
-        value=words.metric(last),
+        value=_figure(name, now.value if now else None),
         delta=delta,
-        note=f"{wording.count(last.performance.labelled_rows)} labels, {wording.span(last.start, last.end, schema)}",
+        note=f"{_named(name)}{between}{wording.count(last.performance.labelled_rows, 'label')}, {wording.span(last.start, last.end, schema)}",
         history=_recent([figure.value if figure else None for figure in figures]),
         page="training",
-        link="Retrain",
+        link="Retrain" if last.performance.dropped else "Versions",
         help="performance",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import charts, drift_charts, panels, session, wording
+from pages.ui import panels, session
 from pages.watch import evidence, reads, words
 
 schema = session.model()
@@ -40,21 +40,15 @@ feature, window = evidence.picked(windows)
 found = next(drift for drift in window.features if drift.feature == feature)
 policy = session.store().policy
 
+paged = reads.last_paged(windows, window)
+short = all(reads.undecided(w) for w in windows)
 text, state = words.drift(window, schema)
-panels.sentence(text, state=state)
-evidence.controls(schema, report, size=size)
+if short:
+    text = words.too_short(windows, rows_min=policy.window_rows_min)
+panels.sentence(text + words.earlier(paged, schema), state=state)
+evidence.controls(schema, report, size=size, paged=paged)
 
-shown, total = len(drift_charts.shown_features(windows)), len(window.features)
-panels.chart(
-    drift_charts.heat_map(
-        windows, schema=schema, title=words.heat_title(windows), picked=(feature, wording.window_key(window.start))
-    ),
-    key="heat",
-    alt=f"Effect of {shown} of {total} features, by SHAP share, in {len(windows)} windows; the top row is the weighted drift",
-    table=evidence.heat_rows(windows, schema),
-    on_point=evidence.pick,
-)
-st.markdown(evidence.legend(shown, total))
+evidence.heat(windows, schema, feature=feature, window=window)
 
 st.subheader("What exactly changed?", anchor=False)
 evidence.selectors(windows, schema, feature=feature, window=window)
@@ -64,35 +58,4 @@ panels.facts(words.facts(found, policy), key="facts")
 pair = None
 with session.guard():
     pair = session.cached(reads.distribution, schema.model, feature, window.start, window.end)
-if pair is not None:
-    evidence.side_by_side(pair, found)
-
-left, right = st.columns(2, gap="large")
-with left:
-    past = charts.lines(
-        [evidence.history(windows, schema, feature)],
-        title="Is it new?",
-        y_title="Effect (dotted: floor)",
-        schema=schema,
-        limit=policy.drift_effect_min,
-        markers=[charts.Marker(at=window.start, label="shown above", kind="incident")],
-    )
-    panels.chart(
-        past.update_yaxes(rangemode="tozero"),
-        key="history",
-        alt=f"Effect of {feature} in every window, with the floor",
-        table=evidence.history_rows(windows, schema, feature),
-    )
-with right:
-    panels.chart(
-        drift_charts.quadrant(
-            window,
-            title="Which of them matter in this window?",
-            floor=policy.drift_effect_min,
-            important=reads.important_share(window, top_share=policy.importance_top_share),
-        ),
-        key="quadrant",
-        alt="Effect against SHAP share of every feature in the chosen window",
-        table=evidence.feature_rows(window),
-        on_point=evidence.pick_feature,
-    )
+evidence.figures(pair, found, window, windows, schema)

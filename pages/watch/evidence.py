@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +11,20 @@ import streamlit as st
 from pages.ui import charts, drift_charts, panels, session, wording
 from pages.ui.charts import Line
 from pages.watch import reads, words
-from pipeline_core.records import AlertLevel, Distribution, FeatureDrift, Schema, TimeUnit, WatchReport, WindowReport
+from pipeline_core.records import (
+    AlertLevel,
+    Distribution,
+    DriftState,
+    FeatureDrift,
+    Schema,
+    TimeUnit,
+    WatchReport,
+    WindowReport,
+)
 
 CLOCK_SIZES = ("7d", "30d", "90d", "1000rows")
 ORDER_SIZES = ("1000rows", "5000rows")
+CELLS_MAX = charts.POINTS_MAX
 
 
 def size_words(size: str) -> str:
@@ -37,8 +47,8 @@ def _sizes(schema: Schema, latest: WatchReport | None) -> list[str]:
     return [*own, *usual]
 
 
-def controls(schema: Schema, report: WatchReport | None, *, size: str) -> None:
-    """Draw the window length, when it was checked, and the button that checks now."""
+def controls(schema: Schema, report: WatchReport | None, *, size: str, paged: WindowReport | None = None) -> None:
+    """Draw the window length, the jump to what last paged, when it was checked, and the button that checks now."""
     latest = session.cached(reads.report, schema.model, None)
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         st.session_state["size_pick"] = size
@@ -61,10 +71,19 @@ def controls(schema: Schema, report: WatchReport | None, *, size: str) -> None:
             if busy
             else "Compare every window with the rows that the champion was fitted on.",
         )
+        if paged is not None:
+            where = {"window": wording.window_key(paged.start), "feature": words.matters(paged)[0].feature}
+            st.button(
+                "Show the last page", icon=":material/history:", key="show_paged", type="primary",
+                on_click=lambda: session.ask(**where),
+            )  # fmt: skip
         if report is not None:
+            against = (
+                f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')}"
+            )
             st.caption(
-                f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')} of "
-                f"v{report.version}, checked {wording.clock(report.checked_at)}"
+                f"checked {wording.clock(report.checked_at)}",
+                help=f"{against} that v{report.version} was fitted on.",
             )
     if pressed:
         with session.guard():
@@ -119,9 +138,13 @@ def _features(windows: Sequence[WindowReport]) -> list[str]:
 
 def _leading(windows: Sequence[WindowReport]) -> tuple[str, WindowReport]:
     """Give the newest window that is large enough to judge, and the feature in it that can mean most."""
-    newest = next((window for window in reversed(windows) if not words.undecided(window)), windows[-1])
-    best = max(newest.features, key=lambda drift: (drift.drifted, drift.contribution, drift.shap_share))
+    newest = reads.newest(windows)
+    best = max(newest.features, key=_urgency)
     return best.feature, newest
+
+
+def _urgency(drift: FeatureDrift) -> tuple[bool, bool, float, float]:
+    return (drift.alert is AlertLevel.PAGE, drift.drifted, drift.contribution, drift.shap_share)
 
 
 def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, window: WindowReport) -> None:
@@ -130,18 +153,21 @@ def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, 
     share = {drift.feature: drift.shap_share for drift in windows[-1].features}
 
     def named(name: str) -> str:
-        return f"{wording.shorten(name, 40)} ({wording.percent(share.get(name), digits=0)})"
+        return f"{wording.percent(share.get(name), digits=0)} · {wording.shorten(name, 60)}"
+
+    order = {wording.window_key(window.start): place for place, window in enumerate(windows, 1)}
 
     def dated(key: str) -> str:
         found = starts[key]
         level = "" if found.alert is AlertLevel.NONE else f" · {wording.word(wording.state_of(found.alert))}"
-        return f"{wording.span(found.start, found.end, schema)}{level}"
+        place = f"{order[key]} of {len(order)} · " if schema.time_unit is TimeUnit.NONE else ""
+        return f"{place}{wording.span(found.start, found.end, schema)}{level}"
 
     st.session_state["feature_pick"] = feature
     st.session_state["window_pick"] = wording.window_key(window.start)
     left, right = st.columns(2)
     left.selectbox(
-        "Feature (SHAP share)",
+        "Feature, by SHAP share",
         _features(windows),
         format_func=named,
         key="feature_pick",
@@ -168,43 +194,140 @@ def pick_feature(clicked: Sequence[Any]) -> None:
         session.ask(feature=str(clicked[0]))
 
 
-def legend(shown: int, total: int) -> str:
-    """Say how to read the heat map, with the words of the states."""
+def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, window: WindowReport) -> None:
+    """Draw the heat map of the features that matter most, or of all where that was asked for."""
+    total = len(window.features)
+    most = total if st.session_state.get("heat_all") else drift_charts.FEATURES_MAX
+    shown = len(drift_charts.shown_features(windows, most=most))
+    drawn, cut = windows[-max(1, CELLS_MAX // max(shown, 1)) :], ""
+    if len(drawn) < len(windows):
+        cut = f" The newest {len(drawn)} of {len(windows)} windows are drawn; the period in the sidebar and the table reach the others."
+    panels.chart(
+        drift_charts.heat_map(
+            drawn,
+            schema=schema,
+            title=words.heat_title(windows),
+            picked=(feature, wording.window_key(window.start)),
+            most=most,
+        ),
+        key="heat",
+        alt=f"Effect of {shown} of {total} features, by SHAP share, in {len(drawn)} windows; the top row is the weighted drift",
+        table=heat_rows(windows, schema),
+        on_point=pick,
+    )
+    st.markdown(legend(windows, cut=cut))
+    if total > drift_charts.FEATURES_MAX:
+        st.toggle(
+            f"Show all {total} features, not only the {drift_charts.FEATURES_MAX} that matter or moved most",
+            key="heat_all",
+        )
+
+
+def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
+    """Say how to read the marks that are on the heat map, with the words of the states."""
     page, watch = wording.State.PAGE, wording.State.WATCH
-    hidden = (
-        f" The {shown} features that matter most of {total} are shown; all are in the table." if shown < total else ""
+    features = [drift for window in windows for drift in window.features]
+    levels = {drift.alert for drift in features}
+    told = []
+    if AlertLevel.PAGE in levels:
+        told.append(f":{wording.badge_colour(page)}[● {wording.word(page)}]: drifted, and the model leans on it.")
+    if AlertLevel.WATCH in levels:
+        told.append(f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little.")
+    if any(drift.state is DriftState.UNCLEAR for drift in features):
+        told.append("Stroke: too few rows to say.")
+    return f":small[{' '.join(told)} The stronger the blue, the further from the baseline. Click a cell to see what changed.{cut}]"
+
+
+def figures(
+    pair: Distribution | None,
+    found: FeatureDrift,
+    window: WindowReport,
+    windows: Sequence[WindowReport],
+    schema: Schema,
+) -> None:
+    """Draw what is known about a feature in a window, two figures a row and no row half empty."""
+    drawn: list[Callable[[], None]] = []
+    if pair is not None:
+        drawn.append(lambda: _bins(pair))
+        if pair.cdf:
+            drawn.append(lambda: _gap(pair, found))
+    if len(windows) > 1:
+        drawn.append(lambda: _past(windows, schema, found.feature, window=window))
+    drawn.append(lambda: _corners(window))
+    if pair is not None and not pair.cdf:  # the names of the levels need the width
+        drawn.pop(0)()
+    last = drawn.pop() if len(drawn) % 2 else None
+    _pairs(drawn)
+    if last is not None:
+        last()
+
+
+def _pairs(drawn: Sequence[Callable[[], None]]) -> None:
+    for first, second in zip(drawn[::2], drawn[1::2], strict=True):
+        left, right = st.columns(2, gap="large")
+        with left:
+            first()
+        with right:
+            second()
+
+
+def _past(windows: Sequence[WindowReport], schema: Schema, feature: str, *, window: WindowReport) -> None:
+    floor = session.store().policy.drift_effect_min
+    effects = [drift.effect or 0.0 for one in windows if (drift := _of(one, feature))]
+    over = sum(effect >= floor for effect in effects)
+    figure = charts.lines(
+        [history(windows, schema, feature)],
+        title=f"Is it new? Above the floor in {over} of {wording.count(len(windows), 'window')}",
+        y_title="Effect (dotted: floor)",
+        schema=schema,
+        limit=floor,
+        markers=[charts.Marker(at=window.start, label="shown above", kind="incident")],
     )
-    return (
-        f":small[:{wording.badge_colour(page)}[● {wording.word(page)}]: drifted, and the model leans on it. "
-        f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little. "
-        f"Stroke: too few rows to say. The stronger the blue, the further from the baseline. Click a cell to see what changed.{hidden}]"
+    panels.chart(
+        figure.update_yaxes(rangemode="tozero"),
+        key="history",
+        alt=f"Effect of {feature} in every window, with the floor",
+        table=history_rows(windows, schema, feature),
     )
 
 
-def side_by_side(pair: Distribution, found: FeatureDrift) -> None:
-    """Draw baseline against current, and for a number both cumulative shares with the gap."""
-    left, right = st.columns(2, gap="large") if pair.cdf else (st.container(), None)
-    with left:
-        panels.chart(
-            drift_charts.distribution(pair, title="What came in?"),
-            key="distribution",
-            alt=f"Distribution of {pair.feature} in the baseline and in the window",
-            table=distribution_rows(pair),
-        )
-    if right is None:
-        return
-    with right:
-        at = "" if pair.gap_at is None else f" at {wording.number(pair.gap_at)}"
-        panels.chart(
-            drift_charts.cdf(
-                pair,
-                title=f"How far apart? KS distance {wording.number(found.effect)}{at}",
-                state=wording.state_of(found.alert) if found.drifted else wording.State.UNKNOWN,
-            ),
-            key="cdf",
-            alt=f"Cumulative shares of {pair.feature} in baseline and window with the widest gap",
-            table=[{"Value": value, "Baseline": base, "Current": now} for value, base, now in pair.cdf],
-        )
+def _corners(window: WindowReport) -> None:
+    policy = session.store().policy
+    panels.chart(
+        drift_charts.quadrant(
+            window,
+            title=words.quadrant_title(window),
+            floor=policy.drift_effect_min,
+            important=reads.important_share(window, top_share=policy.importance_top_share),
+        ),
+        key="quadrant",
+        alt="Effect against SHAP share of every feature in the chosen window",
+        table=feature_rows(window),
+        on_point=pick_feature,
+    )
+
+
+def _bins(pair: Distribution) -> None:
+    panels.chart(
+        drift_charts.distribution(pair, title="What came in?"),
+        key="distribution",
+        alt=f"Distribution of {pair.feature} in the baseline and in the window",
+        table=distribution_rows(pair),
+    )
+
+
+def _gap(pair: Distribution, found: FeatureDrift) -> None:
+    at = "" if pair.gap_at is None else f" at {wording.number(pair.gap_at)}"
+    panels.chart(
+        drift_charts.cdf(
+            pair,
+            title=f"How far apart? KS distance {wording.number(found.effect)}{at}",
+            state=wording.state_of(found.alert) if found.drifted else wording.State.UNKNOWN,
+        ),
+        key="cdf",
+        alt=f"Cumulative shares of {pair.feature} in baseline and window with the widest gap",
+        table=[{"Value": value, "Baseline": base, "Current": now} for value, base, now in pair.cdf],
+    )
 
 
 def distribution_rows(pair: Distribution) -> panels.Rows:

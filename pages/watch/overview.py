@@ -23,19 +23,19 @@ label, page, why, query = words.step(seen, windows)
 panels.next_step(label, page, key="next", why=why, query=query or None)
 
 if seen.champion is None:
-    st.caption("With a champion this page shows drift, predictions and performance by window, and what needs you.")
+    blocks.way(seen)
     st.stop()
 
 panels.cards(cards.cards(seen, windows, schema), key="cards")
 
-left, right = st.columns([5, 7], gap="large")
-with left:
+if len(windows) < 2:
     blocks.needs_you(seen, schema)
-with right:
-    if not windows:
-        st.subheader("What happened over time", anchor=False)
-        st.caption("Volume, drift, scores and performance by window stand here once there is a window to show.")
-    else:
+    st.caption("Volume, drift, scores and performance over time stand here from the second window on.")
+else:
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        blocks.needs_you(seen, schema)
+    with right:
         panels.chart(
             charts.strip(
                 blocks.lanes(windows, schema),

@@ -16,6 +16,7 @@ from pipeline_core.records import (
     BatchReport,
     BatchStatus,
     Distribution,
+    DriftState,
     Measured,
     ModelVersion,
     Promotion,
@@ -79,47 +80,13 @@ def report(store: Store, model: str, size: str | None) -> WatchReport | None:
 
 
 def alerts(store: Store, model: str) -> tuple[Alert, ...]:
-    """Read all alerts of a model, open ones first, then by what they can mean."""
-    found = store.signals.alerts(model)
-    return tuple(sorted(found, key=lambda alert: (alert.acknowledged_at is not None, *_rank(alert))))
-
-
-_CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "prediction_drift": 2}
-
-
-def _rank(alert: Alert) -> tuple[bool, int, float, float]:
-    """Order pages first, then what is certainly harm, then by contribution and age."""
-    at = alert.window_start or alert.raised_at
-    code = _CODE_ORDER.get(alert.code, len(_CODE_ORDER))
-    return (alert.level is not AlertLevel.PAGE, code, -(alert.contribution or 0.0), -at.timestamp())
+    """Read all alerts of a model."""
+    return store.signals.alerts(model)
 
 
 def inside(windows: Sequence[WindowReport], period: Period) -> tuple[WindowReport, ...]:
     """Give the windows that lie in the period, by their middle."""
     return tuple(window for window in windows if period.covers(window.start, window.end))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """Open alerts about the same thing, as one line: the one that can mean most stands for the group."""
-
-    alert: Alert
-    count: int
-    first: datetime | None
-    last: datetime | None
-
-
-def needs(alerts: Sequence[Alert]) -> tuple[Need, ...]:
-    """Group open alerts by code and feature; pages first, then by contribution."""
-    groups: dict[tuple[str, str | None], list[Alert]] = {}
-    for alert in alerts:
-        groups.setdefault((alert.code, alert.feature), []).append(alert)
-    found = []
-    for group in groups.values():
-        first = min((alert.window_start for alert in group if alert.window_start is not None), default=None)
-        last = max((alert.window_end for alert in group if alert.window_end is not None), default=None)
-        found.append(Need(alert=min(group, key=_rank), count=len(group), first=first, last=last))
-    return tuple(sorted(found, key=lambda need: _rank(need.alert)))
 
 
 def primary(window: WindowReport) -> Measured | None:
@@ -134,6 +101,22 @@ def last_measured(windows: Sequence[WindowReport]) -> WindowReport | None:
     known = [window for window in reversed(windows) if primary(window) is not None]
     ripe = (w for w in known if 2 * w.performance.labelled_rows >= w.performance.scored_rows)
     return next(ripe, known[0] if known else None)
+
+
+def undecided(window: WindowReport) -> bool:
+    """Say whether the window is too small to judge any feature."""
+    return all(feature.state is DriftState.UNCLEAR for feature in window.features)
+
+
+def newest(windows: Sequence[WindowReport]) -> WindowReport:
+    """Give the newest window that is large enough to judge, or the newest of all."""
+    return next((window for window in reversed(windows) if not undecided(window)), windows[-1])
+
+
+def last_paged(windows: Sequence[WindowReport], window: WindowReport) -> WindowReport | None:
+    """Give the newest window whose drift paged before a quiet one; None where that one pages itself or none did."""
+    paged = [w for w in windows if any(f.alert is AlertLevel.PAGE for f in w.features)]
+    return None if window in paged else next((w for w in reversed(paged) if w.start < window.start), None)
 
 
 def dropped_since(windows: Sequence[WindowReport]) -> WindowReport | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pages.ui import wording
 from pages.ui.panels import Fact
 from pages.ui.wording import State
 from pages.watch import reads
-from pages.watch.reads import Need, Seen
+from pages.watch.needs import Need
+from pages.watch.reads import Seen
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
     Alert,
@@ -20,6 +22,7 @@ from pipeline_core.records import (
     ModelVersion,
     Schema,
     Task,
+    TimeUnit,
     WindowReport,
 )
 
@@ -51,7 +54,7 @@ def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tup
     name = f"Champion v{seen.champion.version}"
     if not windows:
         return f"{name} had {validated(seen.champion)} on held-out rows; {_nothing(seen)}.", State.UNKNOWN
-    last = windows[-1]
+    last = reads.newest(windows)
     told, states = [], [drift_state(last)]
     drop = reads.dropped_since(windows)
     if drop is not None:
@@ -68,7 +71,7 @@ def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tup
         held = reads.last_measured(windows)
         kept = f"holds {metric(held)}" if held else f"had {validated(seen.champion)} at validation"
         return f"Nothing is wrong now: {name} {kept}, and {told[-1]}.", state
-    return f"{name} {'; '.join(told)}.", state
+    return f"{name}{' ' if drop is not None else ': '}{'; '.join(told)}.", state
 
 
 def _nothing(seen: Seen) -> str:
@@ -108,12 +111,7 @@ def drift_state(window: WindowReport) -> State:
         return State.PAGE
     if any(feature.alert is AlertLevel.WATCH for feature in window.features):
         return State.WATCH
-    return State.UNKNOWN if undecided(window) else State.OK
-
-
-def undecided(window: WindowReport) -> bool:
-    """Say whether the window is too small to judge any feature."""
-    return all(feature.state is DriftState.UNCLEAR for feature in window.features)
+    return State.UNKNOWN if reads.undecided(window) else State.OK
 
 
 def _drift(window: WindowReport, schema: Schema) -> str:
@@ -124,7 +122,7 @@ def _drift(window: WindowReport, schema: Schema) -> str:
     drifted = [feature for feature in window.features if feature.drifted]
     if drifted:
         return f"only {wording.listing([f.feature for f in drifted])} drifted {when}, which hardly matters to it"
-    if undecided(window):
+    if reads.undecided(window):
         return f"{wording.count(window.rows, 'row')} {when} are too few to say what drifted"
     return f"no feature drifted {when}"
 
@@ -143,7 +141,7 @@ def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
     """Say how many features drifted in a window, and which of them matter."""
     when = wording.during(window.start, window.end, schema)
     total, drifted = len(window.features), [feature for feature in window.features if feature.drifted]
-    if undecided(window):
+    if reads.undecided(window):
         rows = wording.count(window.rows, "row")
         return f"{rows} {when} are too few to say what drifted.", State.UNKNOWN
     count = f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted {when}"
@@ -156,6 +154,21 @@ def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
     if drifted:
         return f"{count}; none of them matters much to the model.", State.WATCH
     return f"{count}.", State.OK
+
+
+def too_short(windows: Sequence[WindowReport], *, rows_min: int) -> str:
+    """Say that no window is large enough to be judged, and what to do."""
+    most = max(window.rows for window in windows)
+    found = "The window is" if len(windows) == 1 else f"All {wording.count(len(windows), 'window')} are"
+    return f"{found} too small to judge: {wording.count(most, 'row')} at most, {rows_min:,} are needed. Take longer windows."
+
+
+def earlier(paged: WindowReport | None, schema: Schema) -> str:
+    """Say when something last paged, where the window that is shown is quiet."""
+    if paged is None:
+        return ""
+    names = wording.listing([found.feature for found in matters(paged)], most=2)
+    return f" Last page: {names}, {wording.during(paged.start, paged.end, schema)}."
 
 
 def subject(alert: Alert) -> str:
@@ -172,13 +185,15 @@ def need(item: Need, schema: Schema) -> str:
     state = wording.state_of(item.alert.level)
     head = f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}]"
     about = subject(item.alert)
+    return f"{head} {about}  \n:gray[{period(item, schema)}]"
+
+
+def period(item: Need, schema: Schema) -> str:
+    """Say when a group of alerts was: its window, or how many windows in which time."""
     if item.first is None or item.last is None:
-        when = wording.clock(item.alert.raised_at)
-    elif item.count == 1:
-        when = wording.span(item.alert.window_start, item.alert.window_end, schema)
-    else:
-        when = f"{item.count} windows, {wording.span(item.first, item.last, schema)}"
-    return f"{head} {about}  \n:gray[{when}]"
+        return wording.clock(item.alert.raised_at)
+    when = wording.span(item.first, item.last, schema)
+    return when if item.count == 1 else f"{wording.count(item.count, 'window')}, {when}"
 
 
 _SAID = {
@@ -196,25 +211,44 @@ _ADVICE = {
 def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
     """Say in plain words what happened to a feature in a window, and what that means."""
     when = wording.during(window.start, window.end, schema)
-    clause = found.reason.removeprefix(f"{found.feature}: ") or f"effect {wording.number(found.effect)}"
+    clause = clause_of(found) or f"effect {wording.number(found.effect)}"
     said = f"{_SAID[found.state].format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
     rank = f"number {found.shap_rank} of {len(window.features)}"
     share = f"It carries {wording.percent(found.shap_share)} of what the model says ({rank})."
     return f"**{wording.safe(found.feature, length=40)}** {said} {share} {_ADVICE[found.alert]}"
 
 
+def clause_of(found: FeatureDrift) -> str:
+    """Give a feature's reason without its name in front, which the core may have shortened."""
+    head, _, rest = found.reason.partition(": ")
+    begin = head.split("…")[0]
+    named = head == found.feature or ("…" in head and found.feature.startswith(begin))
+    return rest if named else found.reason.removeprefix(f"{found.feature}: ")
+
+
 def heat_title(windows: Sequence[WindowReport]) -> str:
     """Say what the heat map shows: in how many windows something that matters drifted."""
     paged = sum(bool(matters(window)) for window in windows)
     total = wording.count(len(windows), "window")
+    if all(reads.undecided(window) for window in windows):
+        return f"How far each feature is from the baseline, not judged in {total}"
     return (
         f"Something that matters drifted in {paged} of {total}" if paged else f"Nothing that matters drifted in {total}"
     )
 
 
+def quadrant_title(window: WindowReport) -> str:
+    """Say which features of a window moved and matter (for a chart)."""
+    leading = [wording.plain(found.feature, length=24) for found in matters(window)]
+    if not leading:
+        return "Which of them matter? None in this window"
+    more = f" and {len(leading) - 2} more" if len(leading) > 2 else ""
+    return f"Which of them matter? {', '.join(leading[:2])}{more}"
+
+
 def strip_title(windows: Sequence[WindowReport], schema: Schema) -> str:
     """Say where the drift that counts was largest."""
-    known = [window for window in windows if window.weighted_drift is not None and not undecided(window)]
+    known = [window for window in windows if window.weighted_drift is not None and not reads.undecided(window)]
     if not known:
         return f"What happened in {wording.count(len(windows), 'window')}?"
     top = max(known, key=lambda window: window.weighted_drift or 0.0)
@@ -253,6 +287,10 @@ def drift_row(found: FeatureDrift) -> dict[str, object]:
     }
 
 
+def _begin(at: datetime, schema: Schema) -> str:
+    return wording.day(at) if schema.time_unit in {TimeUnit.CLOCK, TimeUnit.NONE} else wording.moment(at, schema)
+
+
 Step = tuple[str, str, str, dict[str, str]]
 
 
@@ -283,22 +321,44 @@ def _about_windows(windows: Sequence[WindowReport]) -> Step:
         return "Check now", "drift", "Compare what came in with the training baseline.", {}
     if reads.dropped_since(windows) is not None:
         return "Train a challenger", "training", "Performance dropped: retrain on recent data; the gate decides.", {}
-    leading = matters(windows[-1])
+    last = reads.newest(windows)
+    leading = matters(last)
     if leading:
-        query = {"feature": leading[0].feature, "window": wording.window_key(windows[-1].start)}
+        query = {"feature": leading[0].feature, "window": wording.window_key(last.start)}
         return "Look at what drifted", "drift", "Data that the model leans on has changed.", query
     return "Receive the next batch", "batches", "", {}
 
 
 def alert_row(alert: Alert, schema: Schema) -> dict[str, object]:
-    """Give an alert as a row of the table."""
+    """Give an alert as a row of the file."""
     return {
         "State": "open" if alert.acknowledged_at is None else f"seen by {alert.acknowledged_by}",
         "Level": wording.word(wording.state_of(alert.level)),
-        "About": CODES.get(alert.code, alert.code)
-        if alert.feature is None or alert.code != "data_drift"
-        else alert.feature,
+        "About": about(alert),
         "Window": wording.span(alert.window_start, alert.window_end, schema),
         "Contribution": alert.contribution,
         "Message": alert.message,
+    }
+
+
+def about(alert: Alert) -> str:
+    """Say what an alert is about in a cell: the feature that drifted, or its kind."""
+    known = CODES.get(alert.code, alert.code)
+    if alert.feature is None:
+        return known
+    return f"{alert.feature} drifted" if alert.code == "data_drift" else f"{known}: {alert.feature}"
+
+
+def need_row(item: Need, schema: Schema) -> dict[str, object]:
+    """Give a group of alerts as a row of the table."""
+    last = item.alerts[0].window_end and max(alert.window_end for alert in item.alerts if alert.window_end)
+    start = max((alert.window_start for alert in item.alerts if alert.window_start), default=None)
+    return {
+        "Level": wording.word(wording.state_of(item.alert.level)),
+        "About": about(item.alert),
+        "Since": _begin(item.first or item.alert.raised_at, schema),
+        "Last window": wording.span(start, last, schema) if start and last else wording.DASH,
+        "Windows": item.count,
+        "Contribution": item.alert.contribution,
+        "State": "open" if item.waiting else f"seen by {item.alert.acknowledged_by}",
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -47,11 +47,15 @@ _ROW_WINDOWS = pa.schema([
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Typed rows in Parquet files, of which ``since <= event_at < until`` are meant."""
+    """Typed rows in Parquet files, of which ``since <= event_at < until`` are meant.
+
+    ``without``: rows that are not meant, by ``file`` and ``row_number``.
+    """
 
     files: tuple[Path, ...]
     since: datetime | None = None
     until: datetime | None = None
+    without: pa.Table | None = field(default=None, compare=False)
 
 
 class DuckEngine:
@@ -78,6 +82,7 @@ class DuckEngine:
             "temp_directory": str(work) if work else "",
         }
         self._connection = duckdb.connect(":memory:", config=settings)
+        self._without: list[pa.Table] = []
         self._placed: tuple[tuple[str, int], frozenset[str]] | None = None
 
     def __enter__(self) -> Self:
@@ -100,6 +105,7 @@ class DuckEngine:
         buckets: Buckets = "day",
         since: datetime | None = None,
         until: datetime | None = None,
+        without: pa.Table | None = None,
     ) -> pa.Table:
         """Count the cells of each column by bucket, in one scan of each column.
 
@@ -113,6 +119,8 @@ class DuckEngine:
             How rows are put together.
         since, until : datetime, optional
             Only rows with ``since <= event_at < until``.
+        without : pa.Table, optional
+            As in ``Rows``.
 
         Returns
         -------
@@ -125,7 +133,7 @@ class DuckEngine:
         Unreadable
             A file is missing or is not Parquet, or a column is not what its grid says.
         """
-        rows = Rows(files=tuple(files), since=since, until=until)
+        rows = Rows(files=tuple(files), since=since, until=until, without=without)
         if not rows.files or not grids:
             return COUNTS.empty_table()
         source, bucket = self._source(rows, grids, buckets)
@@ -152,7 +160,7 @@ class DuckEngine:
         if not rows.files:
             return {}
         found = self._table(
-            f"SELECT {_NAMED_BUCKETS['day']}::TIMESTAMP AS day, count(*) AS n FROM (FROM {_scan(rows.files)}{_between(rows)})"
+            f"SELECT {_NAMED_BUCKETS['day']}::TIMESTAMP AS day, count(*) AS n FROM {self._from(rows)}"
             " WHERE event_at IS NOT NULL GROUP BY ALL ORDER BY day"
         )
         midnights = [day.replace(tzinfo=UTC) for day in found.column("day").to_pylist()]
@@ -251,7 +259,7 @@ class DuckEngine:
 
     def _source(self, rows: Rows, grids: Sequence[Grid], buckets: Buckets) -> tuple[str, str]:
         """Give the FROM clause and the expression of the bucket."""
-        scan = f"(FROM {_scan(rows.files)}{_between(rows)})"
+        scan = self._from(rows)
         if isinstance(buckets, int):
             self._place(scan, [g.column_id for g in grids], buckets)
             return "placed", "make_timestamp(win)"
@@ -261,6 +269,16 @@ class DuckEngine:
             raise InvalidDefinition("No window starts were given: at least one is needed to put rows into windows.")
         starts = ", ".join(f"({moment(s)})" for s in sorted(buckets))
         return f"({scan} ASOF JOIN (VALUES {starts}) AS starts(start) ON event_at >= start)", "start"
+
+    def _from(self, rows: Rows) -> str:
+        scan = _scan(rows.files)
+        if rows.without is not None and rows.without.num_rows:
+            if not any(table is rows.without for table in self._without):
+                self._without.append(rows.without)
+                self._connection.register(f"without_{id(rows.without)}", rows.without)
+            named = f"{scan.removesuffix(')')}, filename = true)"
+            scan = f"{named} r ANTI JOIN without_{id(rows.without)} w ON r.filename = w.file AND r.row_number = w.row_number"
+        return f"(FROM {scan}{_between(rows)})"
 
     def _place(self, scan: str, columns: Sequence[str], size: int) -> None:
         """Keep the columns with the number of each row's window, as they are read more than once."""

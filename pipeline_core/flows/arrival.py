@@ -1,7 +1,7 @@
 """How a file becomes a batch: read, typed, checked, counted, kept; accepted or quarantined as a whole.
 
-Neighbours: ``definition`` makes the schema that it is held against, ``scoring`` and ``labelling`` start
-from what arrived. It refuses to keep the same content twice, and to count a quarantined batch.
+Neighbours: ``definition`` makes the schema that it is held against, ``intake`` and ``labelling`` start
+from what arrived. It refuses to accept the same content twice, and to count a quarantined batch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.records import Alert, AlertLevel, BatchReport, BatchStatus, Finding, Schema, Severity
+from pipeline_core.records import BatchReport, BatchStatus, Finding, Schema, Severity
 from pipeline_core.sources import files
 from pipeline_core.stages import alerts, validation
 from pipeline_core.store.home import Store
@@ -30,6 +30,27 @@ class Arrived:
     source: str
     table: pa.Table
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the door says of typed rows, as long as the next batch is ``batch_id``: no other came in between.
+
+    ``repeats`` are the stored rows that they would replace; ``counts`` by day, of the rows and of those that they
+    replace (``taken``), are made only where the batch is to be accepted.
+    """
+
+    batch_id: str
+    typed: validation.TypedRows
+    findings: tuple[Finding, ...]
+    repeats: pa.Table
+    counts: pa.Table | None = None
+    taken: pa.Table | None = None
+
+    @property
+    def status(self) -> BatchStatus:
+        """Whether the batch is accepted."""
+        return validation.decide(self.findings)
 
 
 def receive(store: Store, model: str, path: Path | str, *, source: str | None = None) -> BatchReport:
@@ -49,7 +70,8 @@ def receive(store: Store, model: str, path: Path | str, *, source: str | None = 
     Returns
     -------
     BatchReport
-        Of a content that is known already: the report of that batch, with ``duplicate`` set.
+        Of a content that is known already: the report of that batch, with ``duplicate`` set. What was quarantined
+        is judged again, as the policy or the definition may have changed; accepted, it is a batch of its own.
 
     Raises
     ------
@@ -60,12 +82,11 @@ def receive(store: Store, model: str, path: Path | str, *, source: str | None = 
     """
     schema = store.models.schema(model)
     known = store.batches.find(model, files.sha256(path))
-    if known is not None:
+    if known is not None and known.status is BatchStatus.ACCEPTED:
         return replace(known, duplicate=True)
     arrived = arrive(store, path, source=source)
     typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
-    findings = validation.check(typed, schema, store.policy)
-    return keep(store, schema, arrived=arrived, typed=typed, findings=findings)
+    return keep(store, schema, arrived=arrived, judged=judge(store, schema, typed))
 
 
 def arrive(store: Store, path: Path | str, *, source: str | None = None) -> Arrived:
@@ -97,13 +118,40 @@ def arrive(store: Store, path: Path | str, *, source: str | None = None) -> Arri
         sha256=files.sha256(path),
         source=name,
         table=files.read(path, name=name, policy=store.policy),
-        received_at=datetime.now(UTC),
+        received_at=store.now(),
     )
 
 
-def keep(
-    store: Store, schema: Schema, *, arrived: Arrived, typed: validation.TypedRows, findings: tuple[Finding, ...]
-) -> BatchReport:
+def judge(store: Store, schema: Schema, typed: validation.TypedRows) -> Judged:
+    """Check typed rows against schema, baseline and the ids that are known, and count them.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    schema : Schema
+        Of the model; it may not be kept yet.
+    typed : TypedRows
+        The rows.
+
+    Returns
+    -------
+    Judged
+    """
+    batch_id = store.batches.next_id(schema.model)  # first: whatever comes in from here on is noticed by it
+    repeats = store.repeats.find(schema, typed.rows)
+    judged = Judged(
+        batch_id=batch_id,
+        typed=typed,
+        findings=validation.check(typed, schema, store.policy, repeats=repeats),
+        repeats=repeats,
+    )
+    if judged.status is BatchStatus.QUARANTINED:
+        return judged
+    return replace(judged, counts=_day_counts(store, schema, typed.rows), taken=_taken(store, schema, repeats))
+
+
+def keep(store: Store, schema: Schema, *, arrived: Arrived, judged: Judged) -> BatchReport:
     """Keep a judged batch in one transaction, with an alert where it is quarantined.
 
     Parameters
@@ -114,37 +162,41 @@ def keep(
         Kept before, or in the same transaction.
     arrived : Arrived
         The file.
-    typed : TypedRows
-        Its rows.
-    findings : tuple of Finding
-        What the check said of them.
+    judged : Judged
+        What the door says of its rows; it is asked again if another batch came in meanwhile.
 
     Returns
     -------
     BatchReport
     """
-    status = validation.decide(findings)
-    accepted = status is BatchStatus.ACCEPTED
-    counts = _day_counts(store, schema, typed.rows) if accepted else None
-    first, last = _span(typed.rows)
+    rows = judged.typed.rows
+    first, last = _span(rows)
     with store.transaction():
+        if store.batches.next_id(schema.model) != judged.batch_id:
+            judged = judge(store, schema, judged.typed)
         report = BatchReport(
             model=schema.model,
-            batch_id=store.batches.next_id(schema.model),
-            status=status,
-            rows=typed.rows.num_rows,
+            batch_id=judged.batch_id,
+            status=judged.status,
+            rows=rows.num_rows,
             sha256=arrived.sha256,
             source=arrived.source,
             received_at=arrived.received_at,
-            findings=findings,
-            columns=typed.arrivals,
+            findings=judged.findings,
+            columns=judged.typed.arrivals,
             first_event_at=first,
             last_event_at=last,
             schema_version=schema.schema_version,
         )
-        kept = store.batches.add(report, raw=arrived.path, rows=typed.rows if accepted else None, counts=counts)
-        if not accepted and not kept.duplicate:
-            store.signals.add_alerts([_quarantine_alert(kept)])
+        accepted = judged.status is BatchStatus.ACCEPTED
+        kept = store.batches.add(report, raw=arrived.path, rows=rows if accepted else None, counts=judged.counts)
+        if kept.duplicate:
+            return kept
+        if judged.taken is not None:
+            store.repeats.add(kept, judged.repeats, counts=judged.taken)
+        alert = alerts.batch_alert(kept)
+        if alert is not None:
+            store.signals.add_alerts([alert])
     return kept
 
 
@@ -162,28 +214,16 @@ def _day_counts(store: Store, schema: Schema, rows: pa.Table) -> pa.Table:
         return engine.counts([file], schema.grids, buckets="day")
 
 
+def _taken(store: Store, schema: Schema, repeats: pa.Table) -> pa.Table | None:
+    """Count the rows that will be replaced, by the batch that brought them."""
+    parts = []
+    for batch_id, rows in store.repeats.rows(schema.model, repeats).items():
+        counts = _day_counts(store, schema, rows)
+        parts.append(counts.append_column("batch_id", pa.repeat(pa.scalar(batch_id), counts.num_rows)))
+    return pa.concat_tables(parts) if parts else None
+
+
 def _span(rows: pa.Table) -> tuple[datetime | None, datetime | None]:
     ends = pc.min_max(rows.column("event_at")).as_py()
     first, last = (None if ends[end] is None else ends[end].replace(tzinfo=UTC) for end in ("min", "max"))
     return first, last
-
-
-def _quarantine_alert(report: BatchReport) -> Alert:
-    errors = sum(f.severity is Severity.ERROR for f in report.findings)
-    return Alert(
-        alert_id=f"{report.model}-{report.batch_id}-quarantined",
-        model=report.model,
-        version=None,
-        code=alerts.BATCH_QUARANTINED,
-        level=AlertLevel.PAGE,
-        feature=next((f.column for f in report.findings if f.severity is Severity.ERROR), None),
-        message=(
-            f"Batch {report.batch_id} ({report.rows:,} rows from {report.source!r}) is quarantined:"
-            f" {errors} finding{' is an error' if errors == 1 else 's are errors'}. {first_error(report.findings)}"
-            " Its rows take part in nothing until a corrected file is received."
-        ),
-        window_start=report.first_event_at,
-        window_end=report.last_event_at,
-        contribution=None,
-        raised_at=report.received_at,
-    )

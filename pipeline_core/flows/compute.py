@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,21 +25,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_type_hints
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline_core import errors
 from pipeline_core.errors import ComputeFailed, PipelineError
 from pipeline_core.policy import Policy
-from pipeline_core.records import Curves, Figure, Schema, Task, dump, load
+from pipeline_core.records import Curves, Figure, Schema, dump, load
 from pipeline_core.stages import artifact, attribution, gate, preprocessing, serving, training
 from pipeline_core.stats.scores import metrics
-from pipeline_core.stats.truth import scored
+from pipeline_core.stats.truth import judged
 
 LOGGER = logging.getLogger(__name__)
 NICENESS = 10
 STDERR_LINES = 20
+ORPHAN_POLL_S = 0.5
 
 Q = TypeVar("Q")
 A = TypeVar("A")
@@ -128,8 +129,8 @@ def fit_version(request: FitRequest, progress: Progress) -> FitResult:
     )
     progress(0.6, f"Judging on {held.num_rows:,} held-out rows")
     said = serving.predict(pipeline, held, schema)
-    judged = _judged(schema, held, said)
-    figures = metrics(judged, seed=request.seed)
+    rows_judged = judged(schema, held.column("label").to_pylist(), said)
+    figures = metrics(rows_judged, seed=request.seed)
     progress(0.75, "Explaining by SHAP")
     shares = attribution.shares(
         pipeline, features, preprocessing.source_features(pipeline), rows=policy.shap_rows, seed=request.seed
@@ -147,19 +148,8 @@ def fit_version(request: FitRequest, progress: Progress) -> FitResult:
         holdout_from=cut.holdout_from,
         parameters=training.parameters(pipeline),
         metrics=figures,
-        curves=gate.curves_of(judged),
+        curves=gate.curves_of(rows_judged),
         shap_shares=shares,
-    )
-
-
-def _judged(schema: Schema, held: pa.Table, said: pa.Table) -> Any:
-    scores = said.column("scores").to_pylist() if schema.task is Task.MULTICLASS else None
-    return scored(
-        schema,
-        np.asarray(held.column("label").to_pylist(), dtype=object),
-        prediction=said.column("prediction").to_numpy(),
-        score=said.column("score").to_numpy(),
-        scores=scores,
     )
 
 
@@ -216,7 +206,8 @@ def in_child(step: Step[Q, A], request: Q, *, progress: Progress | None = None) 
     with tempfile.TemporaryDirectory(prefix="pipeline-compute-") as folder:
         task, answer, log = (Path(folder) / name for name in ("request.json", "answer.json", "stderr"))
         named = f"{step.__module__}:{step.__qualname__}"
-        task.write_text(json.dumps({"step": named, "request": dump(request), "answer": str(answer)}), encoding="utf-8")
+        asked = {"step": named, "request": dump(request), "answer": str(answer), "parent": os.getpid()}
+        task.write_text(json.dumps(asked), encoding="utf-8")
         code = _run(task, log, progress or _nobody_listens)
         if code == 0 and answer.exists():
             return _answer(json.loads(answer.read_text(encoding="utf-8")), get_type_hints(step)["return"])
@@ -312,6 +303,7 @@ def main(request_path: str) -> int:
     """
     os.nice(NICENESS)
     told = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    threading.Thread(target=_end_with, args=(told["parent"],), daemon=True).start()
     step = _step(told["step"])
     with _progress_lines() as progress:
         try:
@@ -321,6 +313,13 @@ def main(request_path: str) -> int:
             answer = {"error": type(error).__name__, "message": error.message}
     Path(told["answer"]).write_text(json.dumps(answer), encoding="utf-8")
     return 0
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: killed, it cannot end us, and nobody else wants the result."""
+    while os.getppid() == parent:
+        time.sleep(ORPHAN_POLL_S)
+    os._exit(1)
 
 
 def _step(named: str) -> Callable[[Any, Progress], Any]:

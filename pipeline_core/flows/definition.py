@@ -10,16 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
 import pyarrow as pa
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows.arrival import Arrived, arrive, first_error, keep
+from pipeline_core.flows.arrival import Arrived, arrive, first_error, judge, keep
 from pipeline_core.policy import Policy
-from pipeline_core.records import BatchReport, BatchStatus, ColumnType, Role, Schema, Task
+from pipeline_core.records import BatchReport, BatchStatus, ColumnType, Finding, Role, Schema, Task
 from pipeline_core.sources import files
 from pipeline_core.stages import schema as schemas
 from pipeline_core.stages import validation
@@ -132,15 +131,12 @@ def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -
     schema, typed = learned(arrived, request)
     if old is not None and stored:
         schema = _continued(old, schema, stored=stored)
-    findings = validation.check(typed, schema, store.policy)
-    if validation.decide(findings) is BatchStatus.QUARANTINED:
-        raise InvalidDefinition(
-            f"Model {model!r} cannot be defined by this file, because the file would be quarantined under its own"
-            f" definition. {first_error(findings)}"
-        )
+    judged = judge(store, schema, typed)
+    _refuse_quarantined(model, judged.status, judged.findings)
     with store.transaction():
         store.models.define(schema)
-        batch = keep(store, schema, arrived=arrived, typed=typed, findings=findings)
+        batch = keep(store, schema, arrived=arrived, judged=judged)
+        _refuse_quarantined(model, batch.status, batch.findings)  # another batch may have come in meanwhile
     return Definition(schema=schema, batch=batch)
 
 
@@ -170,6 +166,14 @@ def learned(arrived: Arrived, request: schemas.DefineRequest) -> tuple[Schema, v
     return schemas.learn(proposed, typed.rows), typed
 
 
+def _refuse_quarantined(model: str, status: BatchStatus, findings: tuple[Finding, ...]) -> None:
+    if status is BatchStatus.QUARANTINED:
+        raise InvalidDefinition(
+            f"Model {model!r} cannot be defined by this file, because the file would be quarantined under its own"
+            f" definition. {first_error(findings)} A column that is not needed can be excluded."
+        )
+
+
 def _request(model: str, named: Named, *, arrived: Arrived, old: Schema | None) -> schemas.DefineRequest:
     given = dict(named.get("types") or {})
     roles = {named["target"], named.get("time"), named.get("id")}
@@ -178,7 +182,7 @@ def _request(model: str, named: Named, *, arrived: Arrived, old: Schema | None) 
     return schemas.DefineRequest(
         model=model,
         target=named["target"],
-        positive=named.get("positive"),
+        positive=named.get("positive") or _old_positive(named, arrived.table, old),
         time=named.get("time"),
         id=named.get("id"),
         protected=tuple(named.get("protected", ())),
@@ -186,10 +190,21 @@ def _request(model: str, named: Named, *, arrived: Arrived, old: Schema | None) 
         features=tuple(named.get("features", ())),
         task=named.get("task"),
         types={**{name: kind for name, kind in kept.items() if name in here}, **given},
-        defined_at=datetime.now(UTC),
+        defined_at=arrived.received_at,
         schema_version=old.schema_version + 1 if old else 1,
         demo=named.get("demo", False),
     )
+
+
+def _old_positive(named: Named, table: pa.Table, old: Schema | None) -> str | None:
+    """Keep what the scores mean where nobody says otherwise."""
+    target = named["target"]
+    if old is None or old.positive is None or old.target.name != target or target not in table.column_names:
+        return None
+    if named.get("task") not in {None, Task.BINARY}:
+        return None
+    levels = validation.convert(table.column(target), ColumnType.CATEGORY).unique()
+    return old.positive if old.positive in levels.to_pylist() else None
 
 
 def _in_old_order(table: pa.Table, old: Schema, stored: int) -> pa.Table:

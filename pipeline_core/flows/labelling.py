@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.errors import InvalidDefinition, Quarantined, nearest
-from pipeline_core.flows.arrival import Arrived, arrive, first_error, keep
+from pipeline_core.flows.arrival import Arrived, arrive, first_error, judge, keep, receive
 from pipeline_core.records import BatchReport, BatchStatus, ColumnType, LabelReport, Schema, Task
 from pipeline_core.sources import files
 from pipeline_core.stages import validation
@@ -61,7 +61,8 @@ def labels(store: Store, model: str, path: Path | str, *, source: str | None = N
     schema = store.models.schema(model)
     known = store.batches.find(model, files.sha256(path))
     if known is not None:
-        return _of_batch(store, schema, known, new=False)
+        batch = receive(store, model, path, source=source)  # what was quarantined is judged again
+        return _of_batch(store, schema, batch, new=not batch.duplicate)
     arrived = arrive(store, path, source=source)
     names = set(arrived.table.column_names)
     if schema.target.name not in names:
@@ -79,8 +80,7 @@ def labels(store: Store, model: str, path: Path | str, *, source: str | None = N
         )
     if key is None or (whole and key != ROW_ID and not _any_known(store, model, _ids(arrived.table, key))):
         typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
-        findings = validation.check(typed, schema, store.policy)
-        batch = keep(store, schema, arrived=arrived, typed=typed, findings=findings)
+        batch = keep(store, schema, arrived=arrived, judged=judge(store, schema, typed))
         return _of_batch(store, schema, batch, new=True)
     return store.batches.set_labels(model, _by_id(arrived, schema, key), received_at=arrived.received_at)
 

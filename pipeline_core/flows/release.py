@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.errors import NotFound
+from pipeline_core.errors import NotFound, Stale
 from pipeline_core.flows.compute import Compute, FitRequest, FitResult, Progress, fit_version, in_child
 from pipeline_core.flows.times import parse_time
-from pipeline_core.flows.verdicts import challenge
+from pipeline_core.flows.verdicts import challenge, evidence
 from pipeline_core.flows.versions import code_version, loaded, package_versions
 from pipeline_core.records import (
     Dataset,
@@ -95,7 +95,7 @@ def train(
     schema = store.models.schema(model)
     training.known(estimator)
     before = parse_time(until, schema)
-    started_at, clock = datetime.now(UTC), time.monotonic()
+    started_at, began = store.now(), time.monotonic()
     with store.work_dir() as work:
         dataset = work / "dataset.parquet"
         summary = store.batches.select(model, to=dataset, until=before)
@@ -117,7 +117,7 @@ def train(
             code_version=code_version(),
             packages=package_versions(),
             started_at=started_at,
-            duration_s=round(time.monotonic() - clock, 3),
+            duration_s=round(time.monotonic() - began, 3),
         )
         return _enrol(store, schema, run, result, _dataset(summary, result, store.policy.holdout_share, before))
 
@@ -155,7 +155,7 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
             artifact_sha256=store.artifacts.put(result.artifact),
             artifact_bytes=result.artifact.stat().st_size,
             schema_version=schema.schema_version,
-            created_at=datetime.now(UTC),
+            created_at=store.now(),
         )
         store.models.add_version(version)
         store.models.set_baseline(schema.model, version.version, counts=counts, score_counts=scores)
@@ -165,7 +165,9 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
 # --- promote, rollback, lineage -----------------------------------------------------------------
 
 
-def promote(store: Store, model: str, *, version: int, by: str, reason: str) -> Promotion:
+def promote(
+    store: Store, model: str, *, version: int, by: str, reason: str, expected_epoch: int | None = None
+) -> Promotion:
     """Make a version champion.
 
     The first champion of a model needs no earlier ``challenge``: it is challenged here, against the
@@ -181,6 +183,8 @@ def promote(store: Store, model: str, *, version: int, by: str, reason: str) -> 
         The version to promote.
     by, reason : str
         Who does it and why; kept for ever.
+    expected_epoch : int, optional
+        How often the champion had moved when the person decided.
 
     Returns
     -------
@@ -189,7 +193,7 @@ def promote(store: Store, model: str, *, version: int, by: str, reason: str) -> 
     Raises
     ------
     Refused
-        No passing verdict against the present champion.
+        No passing verdict against the present champion, or the rows that it rests on have changed since.
     Stale
         Somebody else moved the champion meanwhile.
     NotFound
@@ -197,17 +201,22 @@ def promote(store: Store, model: str, *, version: int, by: str, reason: str) -> 
     InvalidDefinition
         Nobody signed, or no reason is given.
     """
-    signed = registry.Signature(by=by, reason=reason, at=datetime.now(UTC))
+    signed = registry.Signature(by=by, reason=reason, at=store.now())
     store.models.version(model, version)
     if store.models.champion(model) is None and store.models.verdict(model, version) is None:
         challenge(store, model, version=version)
+    found = store.models.verdict(model, version)
+    rows = evidence(store, found) if found and found.sha256 else None
     with store.transaction():
-        move = registry.promote(version, store.models.verdict(model, version), seat=_seat(store, model), signed=signed)
+        seat = _seat(store, model, expected_epoch)
+        move = registry.promote(
+            version, store.models.verdict(model, version), seat=seat, signed=signed, rows_sha256=rows
+        )
         store.models.apply(move)
     return move
 
 
-def rollback(store: Store, model: str, *, by: str, reason: str) -> Promotion:
+def rollback(store: Store, model: str, *, by: str, reason: str, expected_epoch: int | None = None) -> Promotion:
     """Make the champion before the present one champion again.
 
     Parameters
@@ -218,6 +227,8 @@ def rollback(store: Store, model: str, *, by: str, reason: str) -> Promotion:
         The model's name.
     by, reason : str
         Who does it and why; kept for ever.
+    expected_epoch : int, optional
+        How often the champion had moved when the person decided: which version comes back depends on it.
 
     Returns
     -------
@@ -234,17 +245,24 @@ def rollback(store: Store, model: str, *, by: str, reason: str) -> Promotion:
     InvalidDefinition
         Nobody signed, or no reason is given.
     """
-    signed = registry.Signature(by=by, reason=reason, at=datetime.now(UTC))
+    signed = registry.Signature(by=by, reason=reason, at=store.now())
     store.models.schema(model)
     with store.transaction():
-        move = registry.rollback(store.models.promotions(model), seat=_seat(store, model), signed=signed)
+        seat = _seat(store, model, expected_epoch)
+        move = registry.rollback(store.models.promotions(model), seat=seat, signed=signed)
         store.models.apply(move)
     return move
 
 
-def _seat(store: Store, model: str) -> registry.Seat:
-    champion = store.models.champion(model)
-    return registry.Seat(model=model, champion=champion.version if champion else None, epoch=store.models.epoch(model))
+def _seat(store: Store, model: str, expected_epoch: int | None) -> registry.Seat:
+    champion, epoch = store.models.champion(model), store.models.epoch(model)
+    if expected_epoch not in {None, epoch}:
+        sits = f"version {champion.version} is champion now" if champion else "there is no champion now"
+        raise Stale(
+            f"The champion of model {model!r} has moved since you looked, and {sits}; nothing was changed. Look again,"
+            " and decide again."
+        )
+    return registry.Seat(model=model, champion=champion.version if champion else None, epoch=epoch)
 
 
 def lineage(store: Store, model: str) -> Lineage:

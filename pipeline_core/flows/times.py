@@ -1,4 +1,4 @@
-"""How a person says a time of a model, and the moment that is meant.
+"""How a person says a time of a model, the moment that is meant, and back.
 
 Neighbours: the verbs take times as text, the store keeps aware UTC. It refuses to guess a format.
 """
@@ -47,6 +47,25 @@ def parse_time(given: datetime | date | str | float | None, schema: Schema) -> d
             f"The time {given!r} cannot be read for model {schema.model!r}; an ISO date such as 2025-03-31 or time such"
             f" as 2025-03-31T12:00{numbers} is allowed. Write it that way."
         ) from None
+
+
+def number_of(moment: datetime, unit: TimeUnit) -> float:
+    """Say which day or row a moment stands for, where that is the model's event time: ``parse_time`` backwards.
+
+    Parameters
+    ----------
+    moment : datetime
+        Aware.
+    unit : TimeUnit
+        ``DAY`` or ``ROW``.
+
+    Returns
+    -------
+    float
+        Whole numbers as ``int``, as a person wrote them.
+    """
+    number = (moment - _EPOCH) / _UNITS[unit]
+    return int(number) if number.is_integer() else number
 
 
 def _moment(given: datetime | date | str | float, unit: TimeUnit) -> datetime:

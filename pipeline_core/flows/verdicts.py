@@ -6,9 +6,11 @@ one of the two was fitted on.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +20,18 @@ import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import ModelVersion, Schema, Verdict
+from pipeline_core.records import ModelVersion, Schema, Task, Verdict
 from pipeline_core.stages import gate, serving, training
 from pipeline_core.store.home import Store
+
+_INSTANT = timedelta(microseconds=1)
 
 
 def challenge(store: Store, model: str, *, version: int | None = None) -> Verdict:
     """Let the gate compare a challenger with the champion on rows that neither was fitted on.
 
     The rows are the newest labelled ones at or after the later ``holdout_from`` of the two; without an
-    event time, those whose hashed id falls into the hold-out (decision 0005).
+    event time, those whose hashed id (or features, without an id) falls into both hold-outs (decision 0005).
 
     Parameters
     ----------
@@ -56,16 +60,14 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     """
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     challenger = _challenger(store, model, version, champion)
-    schema = store.models.schema(model, challenger.schema_version)
-    rival = champion if champion and _same_question(store, champion, schema) else None
+    rival = _rival(store, challenger, champion)
     rows = _unseen_rows(store, challenger, rival)
-    outcome = gate.compare(
-        rows.column("label").to_pylist(),
-        _said(store, challenger, rows),
-        champion=_said(store, rival, rows) if rival else None,
-        schema=schema,
-        policy=store.policy,
-    )
+    if not rows.num_rows:
+        raise NotEnough(
+            f"Model {model!r} has no labelled row that version {challenger.version}"
+            f"{f' and version {rival.version}' if rival else ''} was not fitted on. Receive newer rows with labels."
+        )
+    outcome = _judged(store, challenger, champion, rows=rows)
     events = pc.min_max(rows.column("event_at")).as_py()
     verdict = Verdict(
         verdict_id=f"verdict-{uuid.uuid4().hex[:12]}",
@@ -74,15 +76,16 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
         champion=champion.version if champion else None,
         epoch=epoch,
         verdict=outcome.decision,
-        reasons=(*_another_question(champion, rival), *outcome.reasons),
+        reasons=(*outcome.reasons, *_tries(store, challenger, epoch)),
         metrics=outcome.metrics,
         rows=outcome.rows,
+        sha256=_digest(rows),
         first_event_at=events["min"].replace(tzinfo=UTC),
         last_event_at=events["max"].replace(tzinfo=UTC),
         rows_needed=outcome.rows_needed,
         champion_curves=outcome.champion_curves,
         challenger_curves=outcome.challenger_curves,
-        decided_at=datetime.now(UTC),
+        decided_at=store.now(),
     )
     store.models.add_verdict(verdict)
     return verdict
@@ -102,21 +105,93 @@ def _challenger(store: Store, model: str, version: int | None, champion: ModelVe
     return max(others, key=lambda v: v.version)
 
 
-def _same_question(store: Store, champion: ModelVersion, schema: Schema) -> bool:
-    theirs = store.models.schema(champion.model, champion.schema_version)
-    return (theirs.task, theirs.classes, theirs.positive) == (schema.task, schema.classes, schema.positive)
+def _schema(store: Store, version: ModelVersion) -> Schema:
+    return store.models.schema(version.model, version.schema_version)
 
 
-def _another_question(champion: ModelVersion | None, rival: ModelVersion | None) -> tuple[str, ...]:
-    if champion is None or rival is not None:
+def _rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None) -> ModelVersion | None:
+    """Give the champion where it predicts the same classes, whichever of two the score is of."""
+    if champion is None:
+        return None
+    ours, theirs = _schema(store, challenger), _schema(store, champion)
+    same = ours.classes == theirs.classes or (ours.task is Task.BINARY and set(ours.classes) == set(theirs.classes))
+    return champion if same and ours.task is theirs.task else None
+
+
+def _judged(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> gate.Outcome:
+    schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
+    said = _said(store, challenger, rows, asked=schema)
+    rival = _rival(store, challenger, champion)
+    if champion is not None and rival is None:
+        theirs = _schema(store, champion)
+        reason = (
+            f"Version {champion.version}, the champion, predicts {_question(theirs)}, and this version {_question(schema)},"
+            " since the model was defined again: the two cannot be compared, and the champion stays. Define the new"
+            " question as a model of its own."
+        )
+        return gate.incomparable(labels, said, reason=reason, schema=schema, policy=store.policy)
+    theirs_said = _said(store, rival, rows, asked=schema) if rival else None
+    return gate.compare(labels, said, champion=theirs_said, schema=schema, policy=store.policy)
+
+
+def _question(schema: Schema) -> str:
+    if schema.task is Task.REGRESSION:
+        return "a number"
+    shown = ", ".join(repr(c) for c in schema.classes[:6])
+    return f"the classes {shown}{', …' if len(schema.classes) > 6 else ''}"
+
+
+def _tries(store: Store, challenger: ModelVersion, epoch: int) -> tuple[str, ...]:
+    """Say how many were tried: of many versions one passes by luck."""
+    before = [v.version for v in store.models.verdicts(challenger.model) if v.epoch == epoch]
+    if not before:
         return ()
+    since = " since the champion last moved" if epoch else ""
+    version = _ordinal(len({*before, challenger.version}))
     return (
-        f"Version {champion.version}, the champion, predicts other classes than this version since the model was"
-        " defined again: the two cannot be compared.",
+        f"This is the {_ordinal(len(before) + 1)} challenge{since}, and the {version} version tried on these rows:"
+        " the more are tried, the likelier one passes by luck.",
     )
 
 
-def _unseen_rows(store: Store, challenger: ModelVersion, champion: ModelVersion | None) -> pa.Table:
+def _ordinal(number: int) -> str:
+    teen = number % 100 in {11, 12, 13}
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def evidence(store: Store, verdict: Verdict) -> str:
+    """Name the rows that a verdict would rest on if its question were asked again now, up to its last event.
+
+    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    verdict : Verdict
+        The latest one on its version, of the present champion.
+
+    Returns
+    -------
+    str
+        Equal to ``verdict.sha256`` as long as the evidence stands.
+    """
+    challenger = store.models.version(verdict.model, verdict.version)
+    champion = store.models.version(verdict.model, verdict.champion) if verdict.champion is not None else None
+    until = verdict.last_event_at + _INSTANT if verdict.last_event_at else None
+    return _digest(_unseen_rows(store, challenger, _rival(store, challenger, champion), until=until))
+
+
+def _digest(rows: pa.Table) -> str:
+    # a batch never changes: its row with its label is exactly what was judged. The name that a selection gives itself
+    # will not do, because it tells of the question too, which is asked with an end here and without one there.
+    columns = [rows.column(name).to_pylist() for name in ("batch_id", "row_number", "label")]
+    return hashlib.sha256(json.dumps(columns, ensure_ascii=True).encode()).hexdigest()
+
+
+def _unseen_rows(
+    store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, until: datetime | None = None
+) -> pa.Table:
     datasets = [v.dataset for v in (challenger, champion) if v]
     starts = [d.holdout_from for d in datasets if d.holdout_from]
     shares = [d.holdout_share for d in datasets if not d.holdout_from]
@@ -127,24 +202,32 @@ def _unseen_rows(store: Store, challenger: ModelVersion, champion: ModelVersion 
             challenger.model,
             to=path,
             since=max(starts, default=None),
+            until=until,
             limit=math.ceil(wanted / max(min(shares), 0.001)) if shares else wanted,
             newest=True,
         )
         rows = pq.read_table(path)
-    if shares:
-        rows = rows.filter(pa.array(_hashed(rows, min(shares))))
+    for version in (challenger, champion):
+        if version and not version.dataset.holdout_from:
+            rows = rows.filter(pa.array(_held_out(store, version, rows)))
     rows = rows.slice(max(0, rows.num_rows - wanted))
-    if not rows.num_rows:
-        raise NotEnough(
-            f"Model {challenger.model!r} has no labelled row that version {challenger.version}"
-            f"{f' and version {champion.version}' if champion else ''} was not fitted on. Receive newer rows with labels."
-        )
+    if shares and until is None and rows.num_rows:
+        # the newest rows may all have been fitted on; ended where the verdict ends, the choice can be made again
+        last = pc.max(rows.column("event_at")).as_py().replace(tzinfo=UTC)
+        return _unseen_rows(store, challenger, champion, until=last + _INSTANT)
     return rows
 
 
-def _hashed(rows: pa.Table, share: float) -> npt.NDArray[np.bool_]:
-    return training.hashed_holdout(rows.column("row_id").to_pylist(), share)
+def _held_out(store: Store, version: ModelVersion, rows: pa.Table) -> npt.NDArray[np.bool_]:
+    # each by its own schema: a redefinition may have changed what is a feature
+    schema = store.models.schema(version.model, version.schema_version)
+    return training.held_out(rows, schema, version.dataset.holdout_share)
 
 
-def _said(store: Store, version: ModelVersion, rows: pa.Table) -> pa.Table:
-    return serving.predict(loaded(store, version), rows, store.models.schema(version.model, version.schema_version))
+def _said(store: Store, version: ModelVersion, rows: pa.Table, *, asked: Schema) -> pa.Table:
+    own = _schema(store, version)
+    said = serving.predict(loaded(store, version), rows, own)
+    if own.positive != asked.positive:  # of two classes: what is not the one is the other
+        turned = pc.subtract(1.0, said.column("score"))
+        said = said.set_column(said.schema.get_field_index("score"), "score", turned)
+    return said

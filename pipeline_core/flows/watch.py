@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -40,14 +40,13 @@ from pipeline_core.records import (
     ModelVersion,
     NotMeasured,
     Performance,
-    Task,
     WatchReport,
     WindowReport,
 )
 from pipeline_core.stages import alerts, drift, performance, profiling
 from pipeline_core.stats.columns import ColumnCounts
 from pipeline_core.stats.scores import PRIMARY
-from pipeline_core.stats.truth import scored
+from pipeline_core.stats.truth import judged
 from pipeline_core.store.home import Store
 
 _NO_COUNTS = ColumnCounts(keys=np.empty(0), n=np.empty(0, np.int64))
@@ -61,7 +60,7 @@ class _Bench:
     seen: Watched
     policy: Policy
     base: Counted
-    scores: pa.Table
+    scores: ColumnCounts | None
 
 
 def check(store: Store, model: str, *, window: str | None = None) -> WatchReport:
@@ -94,7 +93,7 @@ def check(store: Store, model: str, *, window: str | None = None) -> WatchReport
         seen=seen,
         policy=store.policy,
         base=profiling.columns(store.models.baseline(model, champion.version)),
-        scores=store.models.score_baseline(model, champion.version),
+        scores=profiling.columns(store.models.score_baseline(model, champion.version)).get(profiling.SCORE),
     )
     with store.work_dir() as work, DuckEngine(work=work) as engine:
         rows = cut(store, engine, seen, window=window)
@@ -106,7 +105,7 @@ def check(store: Store, model: str, *, window: str | None = None) -> WatchReport
         version=champion.version,
         window=str(rows.length),
         baseline_rows=max((counts.rows for counts in bench.base.values()), default=0),
-        checked_at=datetime.now(UTC),
+        checked_at=store.now(),
         windows=tuple(
             _window(bench, span, rows.counts.get(span.bucket, {}), said=predictions, exact=exact[span.bucket])
             for span, predictions in zip(rows.spans, said, strict=True)
@@ -136,7 +135,7 @@ def distribution(store: Store, model: str, *, feature: str, start: datetime, end
     Raises
     ------
     NotFound
-        No such model, champion or feature.
+        No such model, champion or feature, or a feature that is not counted.
     InvalidDefinition
         The window ends before it starts.
     """
@@ -208,7 +207,8 @@ def _counted(
         ends = [(w.start, w.end) for w in store.signals.windows(seen.schema.model, version=version, window=kept.window)]
         if span in ends:
             size = int(kept.window.removesuffix("rows"))
-            table = engine.counts(seen.rows.files, [grid], buckets=size, since=seen.rows.since)
+            rows = seen.rows
+            table = engine.counts(rows.files, [grid], buckets=size, since=rows.since, without=rows.without)
             return list(profiling.windows(table).values())[ends.index(span)]
     start, end = span
     return between(store, engine, seen, grid=grid, span=(start, max(end, start + _INSTANT)))
@@ -250,8 +250,8 @@ def _window(bench: _Bench, span: Span, counts: Counted, *, said: pa.Table, exact
     moved = drift.window_drift(
         bench.base, counts, schema=bench.seen.schema, shares=champion.shap_shares, policy=policy, exact_ks=exact
     )
-    scores = profiling.value_counts(said.column("score").cast(pa.float64()).to_numpy())
-    moved_scores = drift.prediction_drift(bench.scores, scores, policy=policy)
+    scores = profiling.columns(profiling.value_counts(said.column("score").cast(pa.float64()).to_numpy()))
+    moved_scores = drift.prediction_drift(bench.scores, scores.get(profiling.SCORE), policy=policy)
     realised = _performance(bench, said)
     rows = max((c.rows for c in counts.values()), default=0)
     level, reasons = alerts.window_level(
@@ -273,13 +273,7 @@ def _window(bench: _Bench, span: Span, counts: Counted, *, said: pa.Table, exact
 def _performance(bench: _Bench, said: pa.Table) -> Performance:
     schema, champion = bench.seen.schema, bench.seen.champion
     known = said.filter(pc.is_valid(said.column("label")))
-    rows = scored(
-        schema,
-        known.column("label").to_numpy(),
-        prediction=known.column("prediction").to_numpy(),
-        score=known.column("score").to_numpy(),
-        scores=known.column("scores").to_pylist() if schema.task is Task.MULTICLASS else None,
-    )
+    rows = judged(schema, known.column("label").to_numpy(), known)
     missing = NotMeasured(reason=f"version {champion.version} has no validation figure")
     return performance.window_performance(
         rows,

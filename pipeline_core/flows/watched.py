@@ -21,9 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import Buckets, DuckEngine, Pair, Rows
-from pipeline_core.errors import Unreadable
+from pipeline_core.errors import NotFound, Unreadable
 from pipeline_core.flows.windows import DAY, Length, Span, fitting, limit, parse, spans
-from pipeline_core.records import COUNTS, BatchReport, BatchStatus, ColumnType, Grid, ModelVersion, Schema, TimeUnit
+from pipeline_core.records import COUNTS, BatchReport, BatchStatus, Grid, ModelVersion, Schema, TimeUnit
 from pipeline_core.stages import profiling, training
 from pipeline_core.stats.columns import ColumnCounts, aligned
 from pipeline_core.store.home import Store
@@ -69,6 +69,7 @@ def watched(store: Store, champion: ModelVersion) -> Watched:
     """Find the rows that the champion is watched on.
 
     With an event time: accepted rows from ``holdout_from`` on. Without: accepted batches that are not in its dataset.
+    Rows that a later batch replaced are left out.
 
     Parameters
     ----------
@@ -91,9 +92,15 @@ def watched(store: Store, champion: ModelVersion) -> Watched:
         since = None
     else:
         batches = tuple(b for b in batches if b.last_event_at is not None and b.last_event_at >= since)
-    paths = store.batches.rows_paths(champion.model, [b.batch_id for b in batches])
+    names = [b.batch_id for b in batches]
+    paths = store.batches.rows_paths(champion.model, names)
+    replaced = store.repeats.replaced(champion.model, names)
     return Watched(
-        champion=champion, schema=schema, batches=batches, rows=Rows(files=paths, since=since), batch_ids=ids
+        champion=champion,
+        schema=schema,
+        batches=batches,
+        rows=Rows(files=paths, since=since, without=replaced),
+        batch_ids=ids,
     )
 
 
@@ -156,7 +163,9 @@ def between(store: Store, engine: DuckEngine, seen: Watched, *, grid: Grid, span
     if midnight(since) == since and midnight(span[1]) == span[1]:
         table = store.batches.counts(seen.schema.model, since=since, until=span[1], batch_ids=seen.batch_ids)
         return profiling.columns(table.filter(pc.field("column_id") == grid.column_id))
-    return profiling.columns(engine.counts(seen.rows.files, [grid], buckets="one", since=since, until=span[1]))
+    rows = seen.rows
+    counts = engine.counts(rows.files, [grid], buckets="one", since=since, until=span[1], without=rows.without)
+    return profiling.columns(counts)
 
 
 def exact_distances(
@@ -234,7 +243,7 @@ def learned_rows(store: Store, engine: DuckEngine, seen: Watched, *, work: Path)
     if summary.rows != dataset.rows:
         table = _labelled_by(store, table, seen.champion)
     if dataset.holdout_from is None:
-        held = training.hashed_holdout(table.column("row_id").to_pylist(), dataset.holdout_share)
+        held = training.held_out(table, seen.schema, dataset.holdout_share)
         table = table.filter(pa.array(~held))
     pq.write_table(table, chosen, compression="none")
     learned = Rows(files=(chosen,), until=dataset.holdout_from)
@@ -242,7 +251,7 @@ def learned_rows(store: Store, engine: DuckEngine, seen: Watched, *, work: Path)
 
 
 def grid_of(schema: Schema, column_id: str) -> Grid:
-    """Give the grid of a column, or the plainest one where it has none.
+    """Give the grid by which a column was counted.
 
     Parameters
     ----------
@@ -254,10 +263,19 @@ def grid_of(schema: Schema, column_id: str) -> Grid:
     Returns
     -------
     Grid
+
+    Raises
+    ------
+    NotFound
+        It is not counted: when the model was defined it was given no grid.
     """
-    kind = "value" if schema.by_id(column_id).type is ColumnType.NUMBER else "level"
-    plain = Grid(column_id=column_id, kind=kind)
-    return next((g for g in schema.grids if g.column_id == column_id), plain)
+    found = next((g for g in schema.grids if g.column_id == column_id), None)
+    if found is None:
+        raise NotFound(
+            f"Column {schema.by_id(column_id).name!r} of model {schema.model!r} is not counted, so it has no distribution"
+            " to show; numbers and categories are counted from the definition on. Define the model again to count it."
+        )
+    return found
 
 
 def midnight(moment: datetime) -> datetime:
@@ -302,7 +320,7 @@ def _rest_of_day(store: Store, engine: DuckEngine, seen: Watched, *, since: date
         return COUNTS.empty_table()
     first = [b.batch_id for b in seen.batches if b.first_event_at is None or b.first_event_at < whole]
     files = store.batches.rows_paths(seen.schema.model, first)
-    return engine.counts(files, seen.grids, buckets="one", since=since, until=whole)
+    return engine.counts(files, seen.grids, buckets="one", since=since, until=whole, without=seen.rows.without)
 
 
 def _rebucket(counts: pa.Table, first: datetime, starts: Sequence[datetime]) -> pa.Table:
@@ -317,7 +335,9 @@ def _rebucket(counts: pa.Table, first: datetime, starts: Sequence[datetime]) -> 
 
 def _cut_by_rows(engine: DuckEngine, seen: Watched, length: Length) -> Cut:
     rows = engine.row_windows(seen.rows, seen.grids, size=length.rows)
-    counts = engine.counts(seen.rows.files, seen.grids, buckets=length.rows, since=seen.rows.since)
+    counts = engine.counts(
+        seen.rows.files, seen.grids, buckets=length.rows, since=seen.rows.since, without=seen.rows.without
+    )
     firsts = range(0, rows.num_rows, length.rows)
     events, buckets = rows.column("event_at"), rows.column("bucket")
     calendar = tuple(

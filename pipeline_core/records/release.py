@@ -89,7 +89,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the gate decided and on what. ``champion`` None: compared with the trivial predictor."""
+    """What the gate decided and on what. ``champion`` None: compared with the trivial predictor.
+
+    ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named).
+    """
 
     verdict_id: str
     model: str
@@ -100,6 +103,7 @@ class Verdict:
     reasons: tuple[str, ...]
     metrics: Mapping[str, Comparison]
     rows: int
+    sha256: str = ""
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     rows_needed: int | None = None

@@ -1,14 +1,13 @@
 """What may other programs ask over HTTP? Health, the intake routes, and the verbs for the command line.
 
 Mounted under ``/api`` by ``app.py``. Handlers run in a thread pool and call verbs only. Every error is JSON with a
-headline and a sentence. It refuses requests for another host name and from pages of another origin, uploads above the
-policy's limit, and verbs without the token that stands in the home's ``owner.json``.
+headline and a sentence, and names no folder of this machine. ``door`` has turned away other hosts and origins. It refuses
+uploads above the policy's limit, and verbs without the token that stands in the home's ``owner.json``.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +15,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import python_multipart
 from fastapi import Depends, FastAPI, Request
@@ -26,7 +24,6 @@ from fastapi.responses import JSONResponse
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline_core.errors import (
     InvalidDefinition,
@@ -39,6 +36,7 @@ from pipeline_core.errors import (
     Unreadable,
 )
 from pipeline_core.service import host as process
+from pipeline_core.service.door import Door, allowed_hosts
 from pipeline_core.service.verbs import Answer, carry_out, verb_named
 
 STATUS: dict[type[PipelineError], HTTPStatus] = {
@@ -59,69 +57,14 @@ ENDINGS = {
     "application/json": ".jsonl",
 }
 FIELD_BYTES_MAX = 1_000_000
-
-
-# --- who may ask ------------------------------------------------------------------------------
-
-
-class Door:
-    """Pure ASGI middleware: only our own host names, no page of another origin.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What is behind the door.
-    hosts : frozenset of str
-        Host names that are allowed beside loopback.
-    """
-
-    def __init__(self, app: ASGIApp, *, hosts: frozenset[str] = frozenset()) -> None:
-        self._app = app
-        self._hosts = hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it with 403 and the reason."""
-        if scope["type"] not in {"http", "websocket"}:
-            await self._app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        refusal = self._refusal(headers)
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        body = {"error": "Refused", "message": refusal}
-        await JSONResponse(body, status_code=HTTPStatus.FORBIDDEN)(scope, receive, send)
-
-    def _refusal(self, headers: dict[str, str]) -> str | None:
-        host = headers.get("host", "")
-        name = host_name(host)
-        if name is None or not (is_loopback(name) or name in self._hosts):
-            return f"Requests for the host {host!r} are not answered; loopback is, and what PIPELINE_HOSTS names."
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-            return f"Requests from pages of {origin!r} are not answered; only the app's own pages may ask."
-        return None
-
-
-def host_name(host: str) -> str | None:
-    """Give the name in a Host header without its port, or None where it is none."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
-
-
-def is_loopback(name: str) -> bool:
-    """Say whether a host name means this machine."""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
-
-
-def allowed_hosts() -> frozenset[str]:
-    """Give the further host names that ``$PIPELINE_HOSTS`` names, separated by commas."""
-    return frozenset(name.strip().lower() for name in os.environ.get("PIPELINE_HOSTS", "").split(",") if name.strip())
+FORM_MEMORY_BYTES_MAX = 4_000_000
+FIELDS_MAX = 16
+MESSAGE_CHARACTERS_MAX = 2_000
+SENTENCES = {
+    HTTPStatus.NOT_FOUND: "There is no such address here; the README names the routes.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method; the README names the routes.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The app met a bug and wrote it into its log. Nothing was kept; please report it.",
+}
 
 
 # --- what comes in ----------------------------------------------------------------------------
@@ -162,9 +105,10 @@ async def received(request: Request) -> AsyncIterator[Upload]:
     _TooLarge
         The body is larger than the policy allows; told as status 413.
     """
-    held = await run_in_threadpool(process.host)
+    held = await run_in_threadpool(_held)
     limit = int(held.store.policy.upload_bytes_max)
-    if int(request.headers.get("content-length") or 0) > limit + FIELD_BYTES_MAX:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit + FIELD_BYTES_MAX:
         raise _TooLarge(limit)
     async with contextmanager_in_threadpool(held.store.work_dir()) as folder:
         if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -192,15 +136,19 @@ async def _form(request: Request, folder: Path, limit: int) -> Upload:
     files: list[File] = []
 
     def on_field(part: Field) -> None:
+        if len(upload.fields) >= FIELDS_MAX:
+            raise FormParserError(f"it has more than {FIELDS_MAX} fields")
         upload.fields[(part.field_name or b"").decode()] = (part.value or b"").decode()
 
-    settings = {"UPLOAD_DIR": str(folder), "UPLOAD_DELETE_TMP": False, "MAX_FIELD_SIZE": FIELD_BYTES_MAX}
+    settings = {"UPLOAD_DIR": str(folder), "UPLOAD_DELETE_TMP": False}
     kind = {"Content-Type": request.headers["content-type"].encode("latin-1")}
     try:
         parser = python_multipart.create_form_parser(kind, on_field, files.append, config=settings)
-        await _feed(parser, request, limit)
+        await _feed(parser, request, limit, folder)
     except (FormParserError, UnicodeDecodeError) as error:
         raise Unreadable(f"The form cannot be read: {error}. Send multipart/form-data with one file.") from None
+    if len(files) > 1:
+        raise Unreadable(f"The form has {len(files)} files; one is allowed. Send each in a request of its own.")
     if files:
         name = (files[0].file_name or b"upload").decode("utf-8", "replace")
         upload.file = await run_in_threadpool(_settle, files[0], folder / f"upload{_ending(name)}")
@@ -208,13 +156,16 @@ async def _form(request: Request, folder: Path, limit: int) -> Upload:
     return upload
 
 
-async def _feed(parser: FormParser, request: Request, limit: int) -> None:
+async def _feed(parser: FormParser, request: Request, limit: int, folder: Path) -> None:
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit + FIELD_BYTES_MAX:
             raise _TooLarge(limit)
         parser.write(chunk)
+        # a file goes to the disk; the parser would keep fields of any size, and any number of small files, in memory
+        if size - sum(part.stat().st_size for part in folder.iterdir()) > FORM_MEMORY_BYTES_MAX:
+            raise FormParserError(f"its fields hold more than {FORM_MEMORY_BYTES_MAX:,} bytes")
     parser.finalize()
 
 
@@ -242,25 +193,50 @@ def _shown(name: str) -> str:
 # --- what goes out ----------------------------------------------------------------------------
 
 
+class _Closed(PipelineError):
+    """The home cannot be opened, whatever the reason: nobody who asks over HTTP can mend that."""
+
+    def __init__(self, reason: PipelineError) -> None:
+        super().__init__(reason.message)
+        self.headline = reason.headline
+        self.kind = type(reason).__name__
+
+
+def _held() -> process.Host:
+    try:
+        return process.host()
+    except PipelineError as error:
+        raise _Closed(error) from error
+
+
 def _error(status: int, headline: str, message: str, more: Mapping[str, Any] | None = None) -> JSONResponse:
-    return JSONResponse({**(more or {}), "error": headline, "message": message}, status_code=status)
+    # where the home lies is nobody's business who has no account here
+    told = message.replace(str(process.home_folder()), "the home folder")[:MESSAGE_CHARACTERS_MAX]
+    return JSONResponse({**(more or {}), "error": headline, "message": told}, status_code=status)
 
 
 def _on_known(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PipelineError)  # registered for it only
     status = STATUS.get(type(error), HTTPStatus.SERVICE_UNAVAILABLE)
-    return _error(status, error.headline, error.message, {"kind": type(error).__name__})
+    kind = error.kind if isinstance(error, _Closed) else type(error).__name__
+    return _error(status, error.headline, error.message, {"kind": kind})
 
 
 def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, HTTPStatus(error.status_code).phrase, str(error.detail))
+    status = HTTPStatus(error.status_code)
+    return _error(status, status.phrase, SENTENCES.get(status, str(error.detail)))
 
 
 def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit", said)
+
+
+def _on_bug(_request: Request, _bug: Exception) -> JSONResponse:
+    status = HTTPStatus.INTERNAL_SERVER_ERROR  # the server logs the traceback after this answer
+    return _error(status, status.phrase, SENTENCES[status])
 
 
 def _quietly(_share: float, _message: str) -> None:
@@ -286,11 +262,13 @@ def build() -> FastAPI:
     api.add_exception_handler(PipelineError, _on_known)
     api.add_exception_handler(HTTPException, _on_http)
     api.add_exception_handler(RequestValidationError, _on_invalid)
+    api.add_exception_handler(Exception, _on_bug)
     api.get("/health")(health)
     api.post("/models/{model}/batches", response_model=None)(post_batch)
     api.post("/models/{model}/labels", response_model=None)(post_labels)
     api.post("/models/{model}/score", response_model=None)(post_score)
-    api.post("/verbs/{verb}", response_model=None)(post_verb)
+    # the word is asked for before the body is read
+    api.post("/verbs/{verb}", response_model=None, dependencies=[Depends(authorised)])(post_verb)
     return api
 
 
@@ -299,7 +277,7 @@ Body = Annotated[Upload, Depends(received)]
 
 def health() -> dict[str, Any]:
     """Say whether the store answers and the worker runs."""
-    held = process.host()
+    held = _held()
     jobs = held.store.jobs.list(active=True)
     return {
         "status": "ok" if held.worker.running else "no worker",
@@ -330,19 +308,37 @@ def post_score(model: str, body: Body, batch: str | None = None) -> JSONResponse
 
 
 def _short(verb: str, model: str, body: Upload, arguments: dict[str, Any]) -> Answer:
-    store = process.host().store
+    if body.file is None and verb_named(verb).file == "required":
+        raise InvalidDefinition("This request has no file. Send one as a part of a form, or as the body.")
+    store = _held().store
     return carry_out(store, verb, model, arguments=arguments, file=body.file, progress=_quietly)
 
 
-def post_verb(verb: str, request: Request, body: Body) -> JSONResponse:
+def authorised(request: Request) -> None:
+    """Let only those through who can read the home's ``owner.json``.
+
+    Parameters
+    ----------
+    request : Request
+        Must bring its token as a bearer.
+
+    Raises
+    ------
+    HTTPException
+        401 without the token.
+    """
+    kind, _, word = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not hmac.compare_digest(word.strip().encode(), _held().token.encode()):
+        raise HTTPException(HTTPStatus.UNAUTHORIZED, "Verbs want the token that stands in the home's owner.json.")
+
+
+def post_verb(verb: str, body: Body) -> JSONResponse:
     """Carry out a verb for the command line; long ones go through the worker, so that every screen sees them.
 
     Parameters
     ----------
     verb : str
         Its name.
-    request : Request
-        Must bring the token of ``owner.json`` as a bearer.
     body : Upload
         The form field ``call`` = {"model", "arguments"}, and perhaps a file.
 
@@ -350,16 +346,8 @@ def post_verb(verb: str, request: Request, body: Body) -> JSONResponse:
     -------
     JSONResponse
         {"code", "content"}: the exit code and what ``--json`` prints.
-
-    Raises
-    ------
-    HTTPException
-        401 without the token.
     """
-    held = process.host()
-    word = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    if not hmac.compare_digest(word.encode(), held.token.encode()):
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, "Verbs want the token that stands in the home's owner.json.")
+    held = _held()
     model, arguments = _call(body.fields.get("call", "{}"))
     if verb_named(verb).long:
         answer = held.worker.run(verb, model, arguments, file=body.file)
@@ -372,7 +360,7 @@ def _call(text: str) -> tuple[str | None, dict[str, Any]]:
     try:
         call = json.loads(text)
         model, arguments = call.get("model"), call.get("arguments") or {}
-    except (json.JSONDecodeError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise InvalidDefinition("The form field 'call' must be JSON with 'model' and 'arguments'.") from None
     if not (model is None or isinstance(model, str)) or not isinstance(arguments, dict):
         raise InvalidDefinition("The form field 'call' must be JSON: 'model' text or null, 'arguments' an object.")

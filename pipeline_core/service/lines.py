@@ -7,6 +7,7 @@ It computes nothing: a figure that is not in the answer is not printed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ import pyarrow.parquet
 from pipeline_core.errors import InvalidDefinition
 
 Content = Mapping[str, Any]
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
+FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # full-width forms run too
+CELL_BREAKS = ("\t", "\r", "\n", "\0")
+SKIPPED = " \t\r\n\v\f\0\u00a0\ufeff"
+PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 FEATURES_SHOWN = 5
 
 
@@ -308,10 +312,21 @@ def writer(path: Path) -> Callable[[pa.Table, Path], None]:
 
 
 def harmless(text: str | None) -> str | None:
-    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
-    if text is None or not text.startswith(FORMULA_STARTS) or _is_number(text):
+    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers.
+
+    Parameters
+    ----------
+    text : str or None
+        A cell or a header; what a spreadsheet skips at its beginning is skipped here too.
+
+    Returns
+    -------
+    str or None
+    """
+    if text is None or PLAIN_NUMBER.fullmatch(text):
         return text
-    return f"'{text}"
+    runs = text.startswith(CELL_BREAKS) or text.lstrip(SKIPPED).startswith(FORMULA_STARTS)
+    return f"'{text}" if runs else text
 
 
 def _write_parquet(predictions: pa.Table, path: Path) -> None:

@@ -7,9 +7,10 @@ values; it decides nothing about data.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from pipeline_core.errors import InvalidDefinition, NotFound, nearest
 from pipeline_core.flows import demo, intake, release, watch
+from pipeline_core.flows.times import number_of
 from pipeline_core.records import (
     AlertLevel,
     BatchStatus,
@@ -31,7 +33,6 @@ from pipeline_core.store.home import Store
 
 Progress = Callable[[float, str], None]
 Arguments = Mapping[str, Any]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = {"start", "end", "first_event_at", "last_event_at", "holdout_from", "until", "window_start", "window_end"}
 
 
@@ -90,6 +91,7 @@ class Verb:
         """
         if model is None and self.model == "required":
             raise InvalidDefinition("This verb is about one model and none was named. Put its name behind the verb.")
+        _check_text("model", model)
         if file is None and self.file == "required":
             raise InvalidDefinition("This verb reads a file and none was given. Name it with --data FILE.")
         if file is not None and not file.is_file():
@@ -112,11 +114,22 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
+def _check_text(name: str, value: object) -> None:
+    """Refuse text that no file or table can hold: half a character, as broken bytes on a command line become."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidDefinition(
+            f"The argument {name!r} is {value!r}, which is not valid Unicode. Type it again, in UTF-8."
+        ) from None
+
+
 def _check_kind(name: str, value: object, option: Option) -> None:
     if value is None:
         return
     if not isinstance(value, KINDS[option.kind]) or (option.kind == "whole" and isinstance(value, bool)):
         raise InvalidDefinition(f"The argument {name!r} is {value!r}; it must be of the kind {option.kind}.")
+    _check_text(name, value)
     if option.choices and value not in option.choices:
         raise InvalidDefinition(f"The argument {name!r} is {value!r}. {nearest(str(value), option.choices)}")
 
@@ -197,8 +210,10 @@ def carry_out(
     unit = _unit(store, model)
     if unit in {TimeUnit.DAY, TimeUnit.ROW}:
         content = in_own_unit(content, unit)
-    predictions = _predictions(store, record) if isinstance(record, ScoringReport) else None
-    return Answer(verb=name, code=int(verb.no(record)), content=content, predictions=predictions)
+    said = None
+    if isinstance(record, ScoringReport):
+        said = intake.predictions_of(store, record.model, record.batch_id, version=record.version)
+    return Answer(verb=name, code=int(verb.no(record)), content=content, predictions=said)
 
 
 # --- times in the user's own unit ---------------------------------------------------------------
@@ -227,22 +242,14 @@ def in_own_unit(content: Any, unit: TimeUnit) -> Any:
     """
     if isinstance(content, dict):
         return {
-            key: _number(value, unit) if key in MOMENTS and isinstance(value, str) else in_own_unit(value, unit)
+            key: number_of(datetime.fromisoformat(value), unit)
+            if key in MOMENTS and isinstance(value, str)
+            else in_own_unit(value, unit)
             for key, value in content.items()
         }
     if isinstance(content, list):
         return [in_own_unit(value, unit) for value in content]
     return content
-
-
-def _number(text: str, unit: TimeUnit) -> float:
-    step = timedelta(days=1) if unit is TimeUnit.DAY else timedelta(seconds=1)
-    number = (datetime.fromisoformat(text) - EPOCH) / step
-    return int(number) if number == int(number) else number
-
-
-def _predictions(store: Store, report: ScoringReport) -> pa.Table:
-    return intake.predictions_of(store, report.model, report.batch_id, version=report.version)
 
 
 # --- the verbs ----------------------------------------------------------------------------------

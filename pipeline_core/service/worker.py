@@ -8,14 +8,12 @@ once: training beside training would only make both late.
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import shutil
 import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +40,7 @@ class Worker:
         self._store = store
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._waiting: dict[str, Future[Answer]] = {}
+        self._order = threading.Lock()  # a job is queued by submit or by start, not by both
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
@@ -55,10 +54,12 @@ class Worker:
         if self.running:
             return
         self._stopping.clear()
-        for job in reversed(self._store.jobs.list(active=True)):
-            if job.status is JobStatus.QUEUED:
-                self._queue.put(job.job_id)
-        self._thread = threading.Thread(target=self._loop, name="worker", daemon=True)
+        with self._order:
+            self._queue = queue.SimpleQueue()  # the old one holds the word to end, and jobs that the store names too
+            for job in reversed(self._store.jobs.list(active=True)):
+                if job.status is JobStatus.QUEUED:
+                    self._queue.put(job.job_id)
+        self._thread = threading.Thread(target=self._loop, args=(self._queue,), name="worker", daemon=True)
         self._thread.start()
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
@@ -75,9 +76,8 @@ class Worker:
         if self._thread is not None:
             self._thread.join(timeout_s)
         self._thread = None
-        for waiting in self._waiting.values():
-            waiting.set_exception(ComputeFailed("The app was stopped before this job ran. Start it and ask again."))
-        self._waiting.clear()
+        for job_id in list(self._waiting):
+            self._send_away(job_id)
 
     def submit(
         self, verb: str, model: str | None, arguments: Mapping[str, Any] | None = None, *, file: Path | None = None
@@ -114,7 +114,9 @@ class Worker:
     ) -> Answer:
         """Queue a verb as ``submit`` does, wait for it, and give its answer or raise its error."""
         waiting: Future[Answer] = Future()
-        self._enqueue(verb, model, arguments or {}, file=file, waiting=waiting)
+        job = self._enqueue(verb, model, arguments or {}, file=file, waiting=waiting)
+        if not self.running or self._stopping.is_set():  # stop may have looked before this one began to wait
+            self._send_away(job.job_id)
         return waiting.result()
 
     def _enqueue(
@@ -127,13 +129,25 @@ class Worker:
         waiting: Future[Answer] | None,
     ) -> Job:
         verb_named(verb).check(model, arguments, file=file)
-        job = self._store.jobs.add(verb, model, arguments=dict(arguments), created_at=datetime.now(UTC))
-        if file is not None:
-            self._keep(job.job_id, file)
-        if waiting is not None:
-            self._waiting[job.job_id] = waiting
-        self._queue.put(job.job_id)
+        with self._store.work_dir() as scratch:
+            if file is not None:
+                shutil.copyfile(file, scratch / file.name)
+            with self._order:
+                with self._store.transaction():  # a job is there with its file, or not at all
+                    job = self._store.jobs.add(verb, model, arguments=dict(arguments))
+                    if file is not None:
+                        scratch.rename(self._folder(job.job_id))
+                if waiting is not None:
+                    self._waiting[job.job_id] = waiting
+                self._queue.put(job.job_id)
         return job
+
+    def _send_away(self, job_id: str) -> None:
+        waiting = self._waiting.pop(job_id, None)
+        if waiting is not None:
+            waiting.set_exception(
+                ComputeFailed("The app was stopped before this job ran. The job waits, and runs when the app starts.")
+            )
 
     # --- the file of a job --------------------------------------------------------------------
 
@@ -141,32 +155,33 @@ class Worker:
         # the store keeps a scratch folder that a queued job's row names, so that the file outlives the process
         return self._store.home / "work" / job_id
 
-    def _keep(self, job_id: str, file: Path) -> None:
-        folder = self._folder(job_id)
-        folder.mkdir(parents=True)
-        try:
-            os.link(file, folder / file.name)
-        except OSError:  # another file system, or one without hard links
-            shutil.copyfile(file, folder / file.name)
-
     def _kept(self, job_id: str) -> Path | None:
         folder = self._folder(job_id)
         return next(iter(folder.iterdir()), None) if folder.is_dir() else None
 
     # --- the thread ---------------------------------------------------------------------------
 
-    def _loop(self) -> None:
-        while (job_id := self._queue.get()) is not None and not self._stopping.is_set():
-            job = self._store.jobs.update(
-                job_id, status=JobStatus.RUNNING, started_at=datetime.now(UTC), message="Starting"
-            )
+    def _loop(self, queued: queue.SimpleQueue[str | None]) -> None:
+        while (job_id := queued.get()) is not None and not self._stopping.is_set():
             waiting = self._waiting.pop(job_id, None)
             try:
-                self._one(job, waiting)
-            finally:
+                self._one(job_id, waiting)
+            except Exception as error:
+                # the thread outlives a store that fails under it: the next job may find it well
+                LOG.exception("Job %s could not be kept in the store", job_id)
+                self._write_off(job_id, error)
+                if waiting is not None and not waiting.done():
+                    waiting.set_exception(error)
+            else:
                 shutil.rmtree(self._folder(job_id), ignore_errors=True)
+            finally:
+                if waiting is not None and not waiting.done():
+                    waiting.set_exception(ComputeFailed("The worker ended in this job. Start the app again."))
 
-    def _one(self, job: Job, waiting: Future[Answer] | None) -> None:
+    def _one(self, job_id: str, waiting: Future[Answer] | None) -> None:
+        job = self._store.jobs.update(
+            job_id, status=JobStatus.RUNNING, started_at=self._store.now(), message="Starting"
+        )
         try:
             answer = carry_out(
                 self._store,
@@ -184,21 +199,35 @@ class Worker:
             text = f"An unexpected error: {type(error).__name__}: {error}. The log of the app has the details."
             self._fail(job, text, error=error, waiting=waiting)
         else:
+            self._succeed(job, answer, waiting=waiting)
+
+    def _succeed(self, job: Job, answer: Answer, *, waiting: Future[Answer] | None) -> None:
+        try:
             self._store.jobs.update(
                 job.job_id,
                 status=JobStatus.DONE,
                 progress=1.0,
                 message="Done",
-                ended_at=datetime.now(UTC),
+                ended_at=self._store.now(),
                 result={"answer": answer.code, **answer.summary},
             )
+        finally:  # what the verb did is done, whether or not its row can say so
             if waiting is not None:
                 waiting.set_result(answer)
 
     def _fail(self, job: Job, text: str, *, error: Exception, waiting: Future[Answer] | None) -> None:
-        self._store.jobs.update(job.job_id, status=JobStatus.FAILED, ended_at=datetime.now(UTC), error=text)
-        if waiting is not None:
-            waiting.set_exception(error)
+        try:
+            self._store.jobs.update(job.job_id, status=JobStatus.FAILED, ended_at=self._store.now(), error=text)
+        finally:
+            if waiting is not None:
+                waiting.set_exception(error)
+
+    def _write_off(self, job_id: str, error: Exception) -> None:
+        text = f"How it ended could not be kept; the log of the app has the details. {type(error).__name__}: {error}"
+        try:
+            self._store.jobs.update(job_id, status=JobStatus.FAILED, ended_at=self._store.now(), error=text)
+        except Exception:
+            LOG.exception("Job %s is shown as unfinished until the app starts again", job_id)
 
     def _teller(self, job_id: str) -> Progress:
         """Give a progress function that writes at most ``UPDATES_PER_S`` times a second."""

@@ -2,14 +2,17 @@
 
 52 weekly files from 2025-01-06 to 2026-01-04, about 60,000 applications, the outcome 30 to 60 days
 late, and five incidents at known dates (``INCIDENTS``), so that a reader can hold what the screens say
-against what was done to the data. The people are invented; no real record was copied. This module
-makes tables and knows neither store nor files: ``flows.demo`` sends them through the ordinary verbs.
+against what was done to the data. The team starts in March with ten weeks of history; from then on each
+week's file arrives on the Monday after it, and with it a file of the outcomes that became known. The people
+are invented; no real record was copied. This module makes tables and knows neither store nor files:
+``flows.demo`` sends them through the ordinary verbs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +28,14 @@ PROTECTED = ("gender", "age_band")
 SEED = 5
 FIRST_DAY = date(2025, 1, 6)
 WEEKS = 52
-TRAINING_WEEKS = 13
+HISTORY_WEEKS = 10
 WEEK_ROWS = 1_154
 LABEL_DELAY_DAYS = (30, 60)
+STARTS = datetime(2025, 3, 17, 8, 30, tzinfo=UTC)
+"""When the team starts: the history is taken in one file after the other, with the outcomes known by then."""
+
+FILE_TIME, LABELS_TIME, REPAIR_TIME = time(4, 40), time(6, 20), time(10, 0)
+"""The earliest time of a Monday at which a weekly file, a file of outcomes and a repaired file arrive (UTC)."""
 
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[np.generic]]
@@ -101,17 +109,26 @@ INCIDENTS: tuple[Incident, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One file that arrives: the rows of a week (``broken`` as sent first), or the labels of a month."""
+    """One file that arrives: the rows of a week (``broken`` as sent first), or the labels of a week."""
 
     name: str
     table: pa.Table
-    arrives: date
+    arrives: datetime
     broken: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Known:
+    """What becomes of the applications of a week, and from when on it is known."""
+
+    ids: npt.NDArray[np.generic]
+    at: npt.NDArray[np.datetime64]
+    outcome: npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Year:
-    """The whole year: weekly files in the order in which they arrive, and label files by month."""
+    """The whole year: weekly files and files of outcomes, each in the order in which they arrive."""
 
     weeks: tuple[Delivery, ...]
     labels: tuple[Delivery, ...]
@@ -130,37 +147,51 @@ def year(*, seed: int = SEED, week_rows: int = WEEK_ROWS) -> Year:
     Returns
     -------
     Year
-        The first 13 weekly files carry the outcome (they are history); for later ones it comes in
+        The files of the history carry the outcomes that are known when the team starts; all others come in
         ``labels``, the last weeks' not at all.
     """
-    rng = np.random.default_rng(seed)
+    rng, post = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     deliveries: list[Delivery] = []
-    known: list[tuple[pa.Array, npt.NDArray[np.datetime64]]] = []
-    outcomes: list[npt.NDArray[np.generic]] = []
+    known: list[Known] = []
     for week in range(WEEKS):
         rows = _week(rng, week, week_rows)
         outcome = rows.pop(TARGET)
-        if week < TRAINING_WEEKS:
-            deliveries.append(_delivery(week, {**rows, TARGET: outcome}))
-            continue
-        delivery = _delivery(week, rows)
         low, high = LABEL_DELAY_DAYS
-        delay = rng.uniform(low, high, len(outcome)) * 86_400
-        known.append((rows[ID], rows[TIME] + delay.astype("timedelta64[s]")))
-        outcomes.append(outcome)
+        # a file of outcomes is up to a week and a morning later than the outcomes in it
+        delay = rng.uniform(low, high - 8, len(outcome)) * 86_400
+        known.append(Known(ids=rows[ID], at=rows[TIME] + delay.astype("timedelta64[s]"), outcome=outcome))
+        if week < HISTORY_WEEKS:
+            deliveries.append(_history(week, rows, known[-1]))
+            continue
+        delivery = _delivery(week, rows, arrives=_arrival(post, week + 1, FILE_TIME))
         if week == BROKEN_WEEK:
             deliveries.append(replace(delivery, table=_break(delivery.table), broken=True))
             again = delivery.name.replace(".csv", "-again.csv")
-            delivery = replace(delivery, name=again, arrives=_monday(week + 2))
+            delivery = replace(delivery, name=again, arrives=_arrival(post, week + 2, REPAIR_TIME))
         deliveries.append(delivery)
     return Year(
-        weeks=tuple(sorted(deliveries, key=lambda delivery: delivery.arrives)), labels=_label_files(known, outcomes)
+        weeks=tuple(sorted(deliveries, key=lambda delivery: delivery.arrives)), labels=_label_files(post, known)
     )
 
 
-def _delivery(week: int, rows: Columns) -> Delivery:
+def _delivery(week: int, rows: Columns, *, arrives: datetime) -> Delivery:
     table = pa.table({name: _array(name, values) for name, values in rows.items()})
-    return Delivery(name=f"{MODEL}-{_monday(week).isoformat()}.csv", table=table, arrives=_monday(week + 1))
+    return Delivery(name=f"{MODEL}-{_monday(week).isoformat()}.csv", table=table, arrives=arrives)
+
+
+def _history(week: int, rows: Columns, known: Known) -> Delivery:
+    early = known.at < np.datetime64(STARTS.replace(hour=0, minute=0, tzinfo=None))
+    delivery = _delivery(week, rows, arrives=STARTS + timedelta(minutes=2 * week))
+    if not early.any():
+        return delivery
+    outcome = pa.array(known.outcome, mask=~early)
+    return replace(delivery, table=delivery.table.append_column(TARGET, outcome))
+
+
+def _arrival(post: np.random.Generator, week: int, earliest: time) -> datetime:
+    """Give the moment of a Monday at which a file comes: within an hour and a half, as files do."""
+    seconds = int(post.integers(0, 5_400))
+    return datetime.combine(_monday(week), earliest, UTC) + timedelta(seconds=seconds)
 
 
 def _array(name: str, values: npt.NDArray[np.generic]) -> pa.Array:
@@ -171,17 +202,19 @@ def _array(name: str, values: npt.NDArray[np.generic]) -> pa.Array:
     return pa.array(values)
 
 
-def _label_files(
-    known: list[tuple[npt.NDArray[np.generic], npt.NDArray[np.datetime64]]], outcomes: list[npt.NDArray[np.generic]]
-) -> tuple[Delivery, ...]:
-    ids = np.concatenate([ids for ids, _ in known])
-    at = np.concatenate([at for _, at in known])
-    outcome = np.concatenate(outcomes)
+def _label_files(post: np.random.Generator, known: Sequence[Known]) -> tuple[Delivery, ...]:
+    ids, at, outcome = (np.concatenate([getattr(part, name) for part in known]) for name in ("ids", "at", "outcome"))
     files = []
-    for month in np.arange("2025-05", "2026-01", dtype="datetime64[M]"):
-        here = (at >= month.astype("datetime64[s]")) & (at < (month + 1).astype("datetime64[s]"))
-        table = pa.table({ID: pa.array(ids[here]), TARGET: pa.array(outcome[here])})
-        files.append(Delivery(name=f"{MODEL}-outcomes-{month}.csv", table=table, arrives=(month + 1).item()))
+    for week in range(HISTORY_WEEKS, WEEKS):
+        monday, next_monday = (np.datetime64(_monday(w), "s") for w in (week, week + 1))
+        here = (at >= monday) & (at < next_monday)
+        files.append(
+            Delivery(
+                name=f"{MODEL}-outcomes-{_monday(week + 1).isoformat()}.csv",
+                table=pa.table({ID: pa.array(ids[here]), TARGET: pa.array(outcome[here])}),
+                arrives=_arrival(post, week + 1, LABELS_TIME),
+            )
+        )
     return tuple(files)
 
 
@@ -208,7 +241,7 @@ def _week(rng: np.random.Generator, week: int, week_rows: int) -> Columns:
     outcome = rng.random(n) < 1.0 / (1.0 + np.exp(-risk))
     recorded = _recorded(rng, people)
     recorded["income"] = np.where(unreported, 0.0 if _between(week, NULL_WEEKS) else np.nan, recorded["income"])
-    start = datetime.combine(_monday(week), datetime.min.time())
+    start = datetime.combine(_monday(week), time())
     seconds = np.sort(rng.integers(0, 7 * 86_400, n))
     numbers = np.arange(n)
     return {

@@ -1,7 +1,7 @@
 """What a file holds: one table with its columns as they arrived, or one sentence why not.
 
 Content decides before the name does: a Parquet file called ``.csv`` is read as Parquet. Neighbours:
-``delimited`` and ``jsonlines`` read the two text formats; ``stages.conversion`` gives the columns the
+``delimited`` and ``jsonlines`` read the two text formats; ``stages.validation`` gives the columns the
 schema's types. It refuses to guess encodings, to unpack archives and to load pickles.
 """
 
@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotFound, Unreadable
 from pipeline_core.policy import Policy
-from pipeline_core.sources import delimited, jsonlines
+from pipeline_core.sources import delimited, jsonlines, parquet
 
 NAME_CHARACTERS_MAX = 128
 # a small file can unfold into gigabytes (dictionaries, compression): the limit is on what it unfolds to
@@ -26,7 +25,6 @@ UNFOLDED_FACTOR = 4
 
 _HEAD_BYTES = 65_536
 _CHUNK_BYTES = 4_194_304
-_PARQUET_SLICE_ROWS = 16_384
 _SHOWN = 40
 _PARQUET = b"PAR1"
 _FOREIGN = {
@@ -125,6 +123,13 @@ def _existing(path: Path | str) -> Path:
     path = Path(path)
     if not path.is_file():
         raise NotFound(f"There is no file {_printable(str(path), most=200)!r}. Check the path; a folder is not read.")
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Unreadable(
+            f"The path {_printable(str(path), most=200)!r} is not valid UTF-8, which is what the readers of files take."
+            " Rename the file or its folder."
+        ) from None
     return path
 
 
@@ -150,20 +155,8 @@ def _read_by_content(path: Path, label: str, policy: Policy) -> pa.Table:
 
 
 def _read_parquet(path: Path, label: str, policy: Policy) -> pa.Table:
-    limit = UNFOLDED_FACTOR * policy.upload_bytes_max
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        _check_names(_normalised(schema.names), label, policy)
-        batches, unfolded = [], 0
-        for batch in file.iter_batches(batch_size=_PARQUET_SLICE_ROWS):
-            unfolded += batch.nbytes
-            if unfolded > limit:
-                raise Unreadable(
-                    f"File {label!r} unfolds to more than {limit:,} bytes; that is {UNFOLDED_FACTOR} times what"
-                    " upload_bytes_max in the policy allows a file. Split it into several batches."
-                )
-            batches.append(batch)
-    return pa.Table.from_batches(batches, schema=schema)
+    _check_names(_normalised(parquet.names(path)), label, policy)
+    return parquet.read(path, label, limit=UNFOLDED_FACTOR * policy.upload_bytes_max)
 
 
 def _checked(table: pa.Table, label: str, policy: Policy) -> pa.Table:
@@ -213,24 +206,10 @@ def _name_trouble(name: str) -> str | None:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = column.type
-    if isinstance(kind, pa.BaseExtensionType):
-        return _plain(column.cast(kind.storage_type))
-    if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type))
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    simple = (
-        pa.types.is_string(kind)
-        or pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_timestamp(kind)
-        or pa.types.is_date(kind)
-        or pa.types.is_null(kind)
-    )
-    return column if simple else jsonlines.as_text(column.to_pylist())
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return parquet.within_calendar(column)
+    parts = [parquet.plain(chunk) for chunk in column.chunks]
+    return pa.chunked_array(parts) if parts else column
 
 
 def _check_encoding(path: Path, label: str) -> None:
@@ -268,7 +247,7 @@ def _decodes(around: bytes, codec: str) -> bool:
 
 
 def _foreign_sentence(label: str, error: Exception) -> str:
-    cause = _printable(str(error).split("\n", maxsplit=1)[0], most=300)
+    cause = _printable(str(error).split("\n", maxsplit=1)[0], most=300).rstrip(". ")
     return f"File {label!r} cannot be read: {cause}. {_ALLOWED}. Write it again and check that it arrived whole."
 
 

@@ -91,13 +91,20 @@ def as_text(values: Sequence[Any]) -> pa.ChunkedArray:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _whole(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="backslashreplace")
     if isinstance(value, dict | list | bool | int | float):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+        return _whole(json.dumps(value, ensure_ascii=False, default=str))
+    return _whole(str(value))
+
+
+def _whole(text: str) -> str:
+    """Write half characters (a lone surrogate, which JSON can spell) as their escapes: no table holds them."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _lines(path: Path, label: str) -> Iterator[dict[str, Any]]:
@@ -142,11 +149,12 @@ def _columns(items: Sequence[dict[str, Any]]) -> pa.Table:
     names = list(dict.fromkeys(key for item in items for key in item))
     if not names:
         return pa.table({})
-    return pa.table([_column([item.get(name) for item in items]) for name in names], names=names)
+    columns = [_column([item.get(name) for item in items]) for name in names]
+    return pa.table(columns, names=[_whole(name) for name in names])
 
 
 def _column(values: Sequence[Any]) -> pa.ChunkedArray:
     try:
         return pa.chunked_array([pa.array(values)])
-    except (pa.ArrowException, OverflowError):
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
         return as_text(values)

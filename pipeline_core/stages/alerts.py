@@ -110,36 +110,34 @@ def alerts_of(report: WatchReport, known: Collection[Alert], *, policy: Policy) 
     return tuple(alert for alert in raised if not _told(alert, known))
 
 
-def batch_alert(report: BatchReport, *, version: int | None = None) -> Alert | None:
+def batch_alert(report: BatchReport) -> Alert | None:
     """Raise that a batch was quarantined.
 
     Parameters
     ----------
     report : BatchReport
         What the door decided.
-    version : int, optional
-        The champion that will not see the batch.
 
     Returns
     -------
     Alert or None
-        None for an accepted batch.
+        None for an accepted batch. ``feature`` is the column of the first error.
     """
     if report.status is BatchStatus.ACCEPTED:
         return None
-    broken = [finding.message for finding in report.findings if finding.severity is Severity.ERROR]
+    broken = [finding for finding in report.findings if finding.severity is Severity.ERROR]
     more = f" (and {len(broken) - _FINDINGS_NAMED} more)" if len(broken) > _FINDINGS_NAMED else ""
     return Alert(
         alert_id=_identity(report.model, BATCH_QUARANTINED, report.batch_id),
         model=report.model,
-        version=version,
+        version=None,
         code=BATCH_QUARANTINED,
         level=AlertLevel.PAGE,
-        feature=None,
+        feature=next((finding.column for finding in broken), None),
         message=(
-            f"Batch {report.batch_id} ({report.source}, {report.rows:,} rows) was quarantined: "
-            f"{' '.join(broken[:_FINDINGS_NAMED])}{more} A batch without errors is allowed; nothing of this one is trained "
-            "on or scored. Mend it at its source and send it again."
+            f"Batch {report.batch_id} ({report.rows:,} rows from {report.source!r}) is quarantined: "
+            f"{' '.join(finding.message for finding in broken[:_FINDINGS_NAMED])}{more} A batch without errors is allowed; "
+            "nothing of this one is trained on or scored. Mend it at its source and send it again."
         ),
         window_start=report.first_event_at,
         window_end=report.last_event_at,

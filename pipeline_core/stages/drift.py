@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
@@ -39,7 +36,7 @@ from pipeline_core.stats.columns import (
     null_test,
 )
 from pipeline_core.stats.multiplicity import benjamini_hochberg
-from pipeline_core.stats.twosample import Test, chi2_test, cohen_h, ks_test_counts
+from pipeline_core.stats.twosample import Test, chi2_test, ks_test_counts
 
 KS, CHI2 = "ks", "chi2"
 SYMBOLS: Mapping[str, str] = {KS: "D", CHI2: "JS"}
@@ -49,6 +46,7 @@ NEW_LEVELS_NAMED = 3
 TEXT_MAX = 40
 
 Counted = Mapping[str, ColumnCounts]
+_NO_SCORES = ColumnCounts(keys=np.empty(0), n=np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,47 +82,9 @@ class _Window:
     shares_known: bool
 
 
-def count_columns(table: pa.Table) -> dict[str, ColumnCounts]:
-    """Sum counts over buckets into one ordered array per column.
-
-    A baseline that is compared with many windows is prepared once with this and handed to ``window_drift``.
-
-    Parameters
-    ----------
-    table : pa.Table
-        Of ``records.COUNTS`` shape; the bucket is not looked at.
-
-    Returns
-    -------
-    dict of str to ColumnCounts
-        By column id.
-    """
-    ids = table["column_id"].combine_chunks().dictionary_encode()
-    names, column = ids.dictionary.to_pylist(), ids.indices.to_numpy()
-    levels, level = _level_codes(table["level"])
-    cell, n = table["cell"].to_numpy(), table["n"].to_numpy()
-    key = np.where(level >= 0, level, cell)
-    null = np.isnan(key)
-    nulls = np.bincount(column[null], n[null], len(names)).astype(np.int64)
-    column, key, n, level = column[~null], key[~null], n[~null], level[~null]
-    order = np.lexsort((key, column))
-    column, key, n, level = column[order], key[order], n[order], level[order]
-    # the first row of each value of each column; what follows it is the same value in other buckets
-    first = np.flatnonzero(np.append(True, (np.diff(column) != 0) | (np.diff(key) != 0))[: key.size])
-    summed = np.add.reduceat(n, first) if first.size else n
-    column, key, level = column[first], key[first], level[first]
-    counted = {}
-    for place, name in enumerate(names):
-        start, end = np.searchsorted(column, place), np.searchsorted(column, place, side="right")
-        levelled = end > start and level[start] >= 0
-        keys = levels[level[start:end]] if levelled else key[start:end]
-        counted[name] = ColumnCounts(keys=keys, n=summed[start:end], nulls=int(nulls[place]))
-    return counted
-
-
 def window_drift(
-    baseline: pa.Table | Counted,
-    current: pa.Table | Counted,
+    baseline: Counted,
+    current: Counted,
     *,
     schema: Schema,
     shares: Mapping[str, float],
@@ -144,8 +104,8 @@ def window_drift(
 
     Parameters
     ----------
-    baseline, current : pa.Table of COUNTS, or what ``count_columns`` made of it
-        Rows per column and cell or level; buckets are summed.
+    baseline, current : mapping of str to ColumnCounts
+        Rows per cell or level, by column id.
     schema : Schema
         Names the features and their grids.
     shares : mapping of str to float, 0-1
@@ -160,11 +120,10 @@ def window_drift(
     DataDrift
         One entry per feature of the schema whatever its state, by importance.
     """
-    base, now = _counted(baseline), _counted(current)
-    evidence = _all_evidence(schema, base, now, exact_ks or {})
+    evidence = _all_evidence(schema, baseline, current, exact_ks or {})
     given = [test.p_value for e in evidence for test in _tests(e)]
     adjusted = iter(benjamini_hochberg(given).tolist())
-    rows = max((counts.rows for counts in now.values()), default=0)
+    rows = max((counts.rows for counts in current.values()), default=0)
     window = _Window(
         policy=policy,
         rows=rows,
@@ -186,16 +145,16 @@ def window_drift(
     return DataDrift(features=tuple(judged), weighted_drift=weighted)
 
 
-def prediction_drift(baseline: pa.Table, current: pa.Table, *, policy: Policy) -> PredictionDrift:
+def prediction_drift(baseline: ColumnCounts | None, current: ColumnCounts | None, *, policy: Policy) -> PredictionDrift:
     """Compare the scores of a window with the champion's scores on its hold-out.
 
-    KS where the counts have cells (each the score itself, or the middle of its cell: 1,000 cells are plenty), chi-squared
-    where they have levels (predicted classes). One test, so nothing to adjust; drifted needs alpha and the floor.
+    KS where the keys are scores (each the score itself, or the middle of its cell: 1,000 cells are plenty), chi-squared
+    where they are levels (predicted classes). One test, so nothing to adjust; drifted needs alpha and the floor.
 
     Parameters
     ----------
-    baseline, current : pa.Table
-        Counts of one column; only ``cell`` or ``level`` and ``n`` are looked at.
+    baseline, current : ColumnCounts or None
+        How often each score (or predicted class) was given; None: never.
     policy : Policy
         Alpha, floor and the rows needed.
 
@@ -204,7 +163,7 @@ def prediction_drift(baseline: pa.Table, current: pa.Table, *, policy: Policy) -
     PredictionDrift
         Without figures, and with the reason, where a side has no scores.
     """
-    base, now = _one_column(baseline), _one_column(current)
+    base, now = baseline or _NO_SCORES, current or _NO_SCORES
     blank = PredictionDrift(
         rows=now.known,
         statistic=None,
@@ -233,26 +192,6 @@ def prediction_drift(baseline: pa.Table, current: pa.Table, *, policy: Policy) -
         drifted=drifted,
         reason=f"predictions: {few}" if few else f"predictions: {means}{said} {moved}",
     )
-
-
-def _counted(counts: pa.Table | Counted) -> Counted:
-    return count_columns(counts) if isinstance(counts, pa.Table) else counts
-
-
-def _level_codes(column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Give the distinct levels in order, and each row's place among them (-1 where it has none)."""
-    encoded = column.combine_chunks().dictionary_encode()
-    text = np.array([*encoded.dictionary.to_pylist(), ""], dtype=object)[:-1]
-    order = np.argsort(text, kind="stable")
-    place = np.empty(text.size + 1, dtype=np.int64)
-    place[order] = np.arange(text.size)
-    place[-1] = -1
-    return text[order], place[encoded.indices.fill_null(-1).to_numpy()]
-
-
-def _one_column(table: pa.Table) -> ColumnCounts:
-    empty = ColumnCounts(keys=np.empty(0), n=np.empty(0, dtype=np.int64))
-    return next(iter(count_columns(table).values()), empty)
 
 
 def _all_evidence(schema: Schema, base: Counted, now: Counted, exact: Mapping[str, float]) -> list[_Evidence]:
@@ -343,7 +282,7 @@ def _moves(feature: FeatureDrift, e: _Evidence, window: _Window) -> list[str]:
     """Say in clauses what moved by more than its floor and not by chance; empty where nothing did."""
     policy, said = window.policy, []
     nulls = feature.nulls
-    if nulls is not None and nulls.p_adjusted <= policy.alpha and _nulls_moved(nulls, policy):
+    if nulls is not None and _nulls_moved(nulls, policy):
         said.append(f"null share {nulls.current:.1%}, was {nulls.baseline:.1%}".replace("%", " %"))
     if e.move is None or feature.p_adjusted is None:
         return said
@@ -357,16 +296,18 @@ def _moves(feature: FeatureDrift, e: _Evidence, window: _Window) -> list[str]:
 
 
 def _nulls_moved(nulls: NullChange, policy: Policy) -> bool:
-    # points say what a person cares about, h what chance can do: 5.7 % to 8.0 % is 2 points and one bad draw
+    # 2 points are within reach of one bad draw (5.7 % to 8.0 % in 1,000 rows), so chance must be a stricter thousandth
     points = abs(nulls.current - nulls.baseline)
-    h = cohen_h(nulls.current, nulls.baseline)
-    return points >= policy.null_share_change_min and h >= policy.null_share_effect_min
+    return points >= policy.null_share_change_min and nulls.p_adjusted <= policy.null_alpha
 
 
 def _undrifted(feature: FeatureDrift, move: Move, policy: Policy) -> FeatureDrift:
     floor = policy.drift_effect_min
     measured = f"{SYMBOLS[feature.test]} = {move.test.effect:.2f}"
-    if move.effect_high < floor and not (feature.nulls and _nulls_moved(feature.nulls, policy)):
+    nulls_kept = (
+        feature.nulls is None or abs(feature.nulls.current - feature.nulls.baseline) < policy.null_share_change_min
+    )
+    if move.effect_high < floor and nulls_kept:
         reason = f"{_name(feature)}: stable, {measured}, at most {move.effect_high:.2f} (floor {floor:.2f})"
         return replace(feature, state=DriftState.STABLE, reason=reason)
     reason = (

@@ -20,7 +20,7 @@ from pipeline_core.records import Comparison, Curves, Decision, Figure, Measured
 from pipeline_core.stats.curves import curves
 from pipeline_core.stats.intervals import rows_for_margin
 from pipeline_core.stats.scores import METRICS, PRIMARY, SPOKEN, Difference, metrics, paired
-from pipeline_core.stats.truth import Scored, scored
+from pipeline_core.stats.truth import Scored, judged, negative
 
 ROWS_NEEDED_MAX = 1_000_000_000
 _CHANCE_AUC = 0.5
@@ -62,10 +62,46 @@ def compare(
     -------
     Outcome
     """
-    theirs = _scored(schema, labels, challenger)
+    theirs = judged(schema, labels, challenger)
     if champion is None:
-        return _against_trivial(theirs, policy)
-    return _against_champion(_scored(schema, labels, champion), theirs, schema, policy)
+        return _against_trivial(theirs, schema, policy)
+    return _against_champion(judged(schema, labels, champion), theirs, schema, policy)
+
+
+def incomparable(
+    labels: Sequence[str | None], challenger: pa.Table, *, reason: str, schema: Schema, policy: Policy
+) -> Outcome:
+    """Decide nothing where a champion sits that cannot be compared with, and measure the challenger alone.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Ground truth, one per row.
+    challenger : pa.Table
+        What ``serving.predict`` said about the same rows, in the same order.
+    reason : str
+        Why there is no comparison, and what to do.
+    schema : Schema
+        Task, classes and positive class.
+    policy : Policy
+        The seed of the bootstrap.
+
+    Returns
+    -------
+    Outcome
+    """
+    theirs = judged(schema, labels, challenger)
+    nothing = NotMeasured(reason="the champion answers another question")
+    return Outcome(
+        decision=Decision.INSUFFICIENT,
+        reasons=(reason,),
+        metrics={
+            name: Comparison(champion=nothing, challenger=figure, difference=nothing)
+            for name, figure in metrics(theirs, seed=policy.seed).items()
+        },
+        rows=theirs.rows,
+        challenger_curves=curves_of(theirs),
+    )
 
 
 def curves_of(rows: Scored) -> Curves:
@@ -88,17 +124,6 @@ def curves_of(rows: Scored) -> Curves:
         return Curves()
     truth = np.arange(rows.scores.shape[1]) == rows.y[:, np.newaxis]
     return curves(truth.ravel(), rows.scores.ravel())
-
-
-def _scored(schema: Schema, labels: Sequence[str | None], said: pa.Table) -> Scored:
-    scores = said.column("scores").to_pylist() if schema.task is Task.MULTICLASS else None
-    return scored(
-        schema,
-        np.asarray(labels, dtype=object),
-        prediction=said.column("prediction").to_numpy(),
-        score=said.column("score").to_numpy(),
-        scores=scores,
-    )
 
 
 # --- against the champion -----------------------------------------------------------------------
@@ -158,7 +183,7 @@ def _short_of_rows(rows: Scored, schema: Schema, policy: Policy) -> _Finding | N
     if rows.task is Task.REGRESSION:
         return _few(rows.rows, {"labelled rows": rows.rows}, least) if rows.rows < least else None
     counts = np.bincount(rows.y.astype(np.intp), minlength=2)
-    names = _class_names(schema)
+    names = (negative(schema), schema.positive or "") if rows.task is Task.BINARY else schema.classes
     # a class that never occurs takes no part in the macro AUC; a binary task needs both
     lacking = {
         f"labelled rows of class {name!r}": int(n)
@@ -168,13 +193,6 @@ def _short_of_rows(rows: Scored, schema: Schema, policy: Policy) -> _Finding | N
     if not lacking and np.count_nonzero(counts) < 2:
         lacking = {"labelled rows of a second class": 0}
     return _few(rows.rows, lacking, least) if lacking else None
-
-
-def _class_names(schema: Schema) -> Sequence[str]:
-    if schema.task is not Task.BINARY:
-        return schema.classes
-    other = next((c for c in schema.classes if c != schema.positive), f"not {schema.positive}")
-    return (other, schema.positive or "")
 
 
 def _few(rows: int, lacking: dict[str, int], least: int) -> _Finding:
@@ -221,7 +239,7 @@ def _undecided(first: str, figure: Measured, difference: Difference, margin: flo
 # --- against the trivial predictor --------------------------------------------------------------
 
 
-def _against_trivial(theirs: Scored, policy: Policy) -> Outcome:
+def _against_trivial(theirs: Scored, schema: Schema, policy: Policy) -> Outcome:
     deciding = PRIMARY[theirs.task]
     measured = metrics(theirs, seed=policy.seed)
     figure = measured[deciding]
@@ -229,15 +247,17 @@ def _against_trivial(theirs: Scored, policy: Policy) -> Outcome:
         name: Comparison(champion=_NO_CHAMPION, challenger=value, difference=_NO_CHAMPION)
         for name, value in measured.items()
     }
-    decision, reason = Decision.INSUFFICIENT, f"{SPOKEN[deciding]} cannot be measured: {_why(figure)}."
+    finding: _Finding = Decision.INSUFFICIENT, (f"{SPOKEN[deciding]} cannot be measured: {_why(figure)}.",), None
     if isinstance(figure, Measured):
         compared[deciding] = _trivial_comparison(theirs, figure)
-        decision, reason = _trivial_decision(deciding, compared[deciding], figure)
+        finding = _trivial_decision(deciding, compared[deciding], figure)
+    decision, reasons, needed = _short_of_rows(theirs, schema, policy) or finding
     return Outcome(
         decision=decision,
-        reasons=(reason,),
+        reasons=reasons,
         metrics=compared,
         rows=theirs.rows,
+        rows_needed=needed,
         challenger_curves=curves_of(theirs),
     )
 
@@ -261,15 +281,23 @@ def _trivial_comparison(rows: Scored, figure: Measured) -> Comparison:
     )
 
 
-def _trivial_decision(deciding: str, compared: Comparison, figure: Measured) -> tuple[Decision, str]:
-    trivial = "predicting the mean" if deciding == PRIMARY[Task.REGRESSION] else "a coin"
-    better = isinstance(compared.difference, Measured) and compared.difference.value > 0
+def _trivial_decision(deciding: str, compared: Comparison, figure: Measured) -> _Finding:
+    regression = deciding == PRIMARY[Task.REGRESSION]
+    trivial = "predicting the mean" if regression else "a coin"
+    difference = compared.difference
+    better = isinstance(difference, Measured) and difference.value > 0
     says = "it may be promoted" if better else "it is no better than no model"
     reason = (
         f"There is no champion yet. On {figure.rows or 0:,} rows the challenger has {SPOKEN[deciding]}"
         f" {figure.value:.4f}{_interval(figure)}; {trivial} has {_value(compared.champion)}: {says}."
     )
-    return (Decision.PROMOTE if better else Decision.KEEP), reason
+    if not better:
+        return Decision.KEEP, (reason,), None
+    if isinstance(difference, Measured) and (difference.low is None or difference.low > 0):
+        return Decision.PROMOTE, (reason,), None
+    chance = f"than {trivial}" if regression else "than chance"
+    includes = _value(compared.champion) if regression else f"{_CHANCE_AUC:g}"
+    return Decision.PROMOTE, (reason, f"But the interval includes {includes}: it may be no better {chance}."), None
 
 
 # --- words --------------------------------------------------------------------------------------

@@ -89,7 +89,16 @@ def _measure(rows: Scored, policy: Policy, seed: int) -> Mapping[str, Figure]:
         few = NotMeasured(reason=f"too few labels: {rows.rows:,} rows with ground truth, {needed:,} are needed")
         return dict.fromkeys(METRICS[rows.task], few)
     found = metrics(rows, seed=seed)
-    if rows.task is not Task.BINARY:
+    if rows.task is Task.REGRESSION:
+        return found
+    if rows.task is Task.MULTICLASS:
+        # one row of a class adds a coin flip to a mean over classes, and an interval cannot see it
+        present = [int(n) for n in np.bincount(rows.y.astype(int), minlength=rows.class_count) if n]
+        if min(present) < needed:
+            few = NotMeasured(
+                reason=f"too few labels: a class has {min(present):,} rows with ground truth, {needed:,} are needed"
+            )
+            found |= dict.fromkeys(("auc_macro", "f1_macro"), few)
         return found
     positives = int(np.count_nonzero(rows.y == 1))
     smaller = min(positives, rows.rows - positives)

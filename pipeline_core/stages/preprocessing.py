@@ -30,8 +30,9 @@ def build(schema: Schema, estimator: str) -> Pipeline:
 
     Numbers (and timestamps, which arrive as days) get the median of the fit part and, where the fit
     part has nulls, an indicator column: a null is information, not only a hole. Categories get a level
-    ``missing`` and one column a level, the rarer ones beyond 25 together; a level never seen counts as
-    rare. A column that is all null in the fit part is kept as a constant rather than breaking the fit.
+    ``missing`` and one column a level; where there are more than 25, the rarest share the 25th, and a
+    level never seen counts as one of them. Where there are not, it is none of the levels: all zeros. A
+    column that is all null in the fit part is kept as a constant rather than breaking the fit.
 
     Parameters
     ----------

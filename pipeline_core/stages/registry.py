@@ -36,7 +36,9 @@ class Signature:
     at: datetime
 
 
-def promote(version: int, verdict: Verdict | None, *, seat: Seat, signed: Signature) -> Promotion:
+def promote(
+    version: int, verdict: Verdict | None, *, seat: Seat, signed: Signature, rows_sha256: str | None = None
+) -> Promotion:
     """Make the move that makes a version champion.
 
     Parameters
@@ -49,6 +51,8 @@ def promote(version: int, verdict: Verdict | None, *, seat: Seat, signed: Signat
         Who is champion now.
     signed : Signature
         Who does it, why and when.
+    rows_sha256 : str, optional
+        What names the rows of the verdict today; not given: they are not looked at.
 
     Returns
     -------
@@ -57,7 +61,8 @@ def promote(version: int, verdict: Verdict | None, *, seat: Seat, signed: Signat
     Raises
     ------
     Refused
-        The version is champion already, or there is no passing verdict against the present champion.
+        The version is champion already, there is no passing verdict against the present champion, or the rows that
+        it rests on have changed.
     InvalidDefinition
         Nobody signed, or no reason is given.
     """
@@ -78,6 +83,11 @@ def promote(version: int, verdict: Verdict | None, *, seat: Seat, signed: Signat
         raise Refused(
             f"The gate says {verdict.verdict.value!r} on version {version} of model {seat.model!r}:"
             f" {' '.join(verdict.reasons)} Train another version, or challenge again when more labels are in."
+        )
+    if verdict.sha256 and rows_sha256 not in {None, verdict.sha256}:
+        raise Refused(
+            f"Version {version} of model {seat.model!r} passed the gate, but the rows that this verdict rests on have"
+            f" changed since: a label was corrected or added, or a row was sent again. Challenge version {version} again."
         )
     return _move(version, PROMOTE, verdict.verdict_id, seat=seat, signed=signed)
 

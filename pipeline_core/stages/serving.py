@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.records import Column, ColumnType, Schema, Task
+from pipeline_core.stats.truth import negative
 
 SLICE_ROWS = 50_000
 THRESHOLD = 0.5
@@ -91,21 +92,6 @@ def predict(pipeline: Pipeline, rows: pa.Table, schema: Schema) -> pa.Table:
         return _binary_table(keys, score, schema)
     text = pa.array([repr(v) for v in score.tolist()], pa.string())
     return _table(keys, text, score, pa.array(score))
-
-
-def negative(schema: Schema) -> str:
-    """Give the label of the class that is not the positive one.
-
-    Parameters
-    ----------
-    schema : Schema
-        Of a binary task.
-
-    Returns
-    -------
-    str
-    """
-    return next((c for c in schema.classes if c != schema.positive), f"not {schema.positive}")
 
 
 def _slices(rows: pa.Table) -> Iterator[pa.Table]:

@@ -1,8 +1,8 @@
 """Which rows teach a model, which are kept to judge it, and how it is fitted.
 
 The hold-out is never fitted on, by any version: with an event time it is the newest rows, cut between
-two distinct times; without one it is the rows whose hashed id falls into the share, which are the same
-rows for every version (decision 0005). Neighbours: ``preprocessing`` builds the first step of the
+two distinct times; without one it is the rows whose hashed id, or hashed features where there is no id
+either, falls into the share: the same rows for every version (decision 0005). Neighbours: ``preprocessing`` builds the first step of the
 pipeline, ``serving`` makes frames, ``stats.scores`` judges. It refuses to tune and to stop early on a
 random part of the rows, because both leak what is held out in time.
 """
@@ -34,12 +34,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # i
 
 from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, nearest
 from pipeline_core.policy import Policy
-from pipeline_core.records import Schema, Task, TimeUnit
+from pipeline_core.records import Column, ColumnType, Schema, Task, TimeUnit
 
 DEFAULT_ESTIMATOR = "hist_gradient_boosting"
 MODEL_STEP = "model"
 
 _HASH_RANGE = float(1 << 64)
+_SLICE_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,7 @@ def split(rows: pa.Table, schema: Schema, policy: Policy) -> Split:
     """
     enough(schema.model, rows.num_rows, policy)
     if schema.time_unit is TimeUnit.NONE:
-        held = hashed_holdout(rows.column("row_id").to_pylist(), policy.holdout_share)
-        cut = Split(fit=~held, holdout_from=None)
+        cut = Split(fit=~held_out(rows, schema, policy.holdout_share), holdout_from=None)
     else:
         cut = _time_split(rows, schema, policy)
     if not cut.fit.any() or cut.fit.all():
@@ -107,6 +107,31 @@ def split(rows: pa.Table, schema: Schema, policy: Policy) -> Split:
             " fit on; both parts need rows. Set holdout_share in the policy between 0.05 and 0.5."
         )
     return cut
+
+
+def held_out(rows: pa.Table, schema: Schema, share: float) -> npt.NDArray[np.bool_]:
+    """Say which rows are held out where there is no event time.
+
+    Parameters
+    ----------
+    rows : pa.Table
+        Typed rows with ``row_id``.
+    schema : Schema
+        Says whether the rows have an id. Generated ids differ from file to file: without an id, rows of equal
+        features are held out together, in whatever file they come and whatever their label becomes.
+    share : float
+        Share (0-1) that is held out.
+
+    Returns
+    -------
+    np.ndarray of bool
+    """
+    if schema.id is not None:
+        return hashed_holdout(rows.column("row_id").to_pylist(), share)
+    keys = [
+        key for start in range(0, rows.num_rows, _SLICE_ROWS) for key in _keys(rows.slice(start, _SLICE_ROWS), schema)
+    ]
+    return _below(keys, share)
 
 
 def hashed_holdout(row_ids: Sequence[str], share: float) -> npt.NDArray[np.bool_]:
@@ -124,9 +149,7 @@ def hashed_holdout(row_ids: Sequence[str], share: float) -> npt.NDArray[np.bool_
     np.ndarray of bool
         True where the first 8 bytes of md5(row_id), as a fraction, are below the share.
     """
-    heads = [hashlib.md5(i.encode(), usedforsecurity=False).digest()[:8] for i in row_ids]
-    held: npt.NDArray[np.bool_] = np.frombuffer(b"".join(heads), dtype=">u8") / _HASH_RANGE < share
-    return held
+    return _below([i.encode() for i in row_ids], share)
 
 
 def encode(labels: Sequence[str | None], schema: Schema) -> npt.NDArray[Any]:
@@ -250,6 +273,41 @@ def known(estimator: str) -> None:
         raise NotFound(f"There is no estimator {estimator!r}. {nearest(estimator, ESTIMATORS)}")
 
 
+def _below(keys: Sequence[bytes], share: float) -> npt.NDArray[np.bool_]:
+    heads = [_head(key) for key in keys]
+    held: npt.NDArray[np.bool_] = np.frombuffer(b"".join(heads), dtype=">u8") / _HASH_RANGE < share
+    return held
+
+
+def _head(key: bytes) -> bytes:
+    return hashlib.md5(key, usedforsecurity=False).digest()[:8]
+
+
+def _keys(rows: pa.Table, schema: Schema) -> list[bytes]:
+    """Give the features of each row as bytes: nine a column, of which the first says whether there is a value."""
+    cells = np.zeros((rows.num_rows, len(schema.features)), dtype=[("known", "u1"), ("value", "<u8")])
+    for place, column in enumerate(schema.features):
+        values = rows.column(column.column_id)
+        cells["known"][:, place] = values.is_valid().to_numpy()
+        cells["value"][:, place] = _eight_bytes(values, column)
+    width = cells.dtype.itemsize * cells.shape[1]
+    flat = cells.tobytes()
+    return [flat[at : at + width] for at in range(0, len(flat), width)]
+
+
+def _eight_bytes(values: pa.ChunkedArray, column: Column) -> npt.NDArray[np.uint64]:
+    if column.type is ColumnType.CATEGORY:
+        levels = values.cast(pa.string()).combine_chunks().dictionary_encode()
+        heads = b"".join(_head(level.encode()) for level in levels.dictionary.to_pylist())
+        known = np.frombuffer(heads + bytes(8), dtype="<u8")
+        return known[levels.indices.fill_null(len(levels.dictionary)).to_numpy()]
+    if column.type is ColumnType.TIMESTAMP:
+        micros = values.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
+        return micros.to_numpy().astype("<i8").view("<u8")
+    # + 0.0 makes -0.0 the same value as 0.0
+    return (values.cast(pa.float64()).fill_null(0.0).to_numpy() + 0.0).astype("<f8").view("<u8")
+
+
 def _time_split(rows: pa.Table, schema: Schema, policy: Policy) -> Split:
     events = rows.column("event_at").cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
     ordered = np.sort(events)
@@ -280,10 +338,16 @@ def _refuse_labels(unknown: Sequence[object], schema: Schema, allowed: str) -> N
     )
 
 
+def _leaves_and_pace(task: Task) -> tuple[int, float]:
+    """Give the leaves of a tree and the learning rate: labels of yes and no are noisier than amounts (decision 0007)."""
+    return (31, 0.04) if task is Task.REGRESSION else (15, 0.05)
+
+
 def _boosting(task: Task, seed: int) -> Any:
     kind = HistGradientBoostingRegressor if task is Task.REGRESSION else HistGradientBoostingClassifier
+    leaves, pace = _leaves_and_pace(task)
     return kind(
-        max_iter=150, learning_rate=0.08, max_leaf_nodes=31, min_samples_leaf=20, l2_regularization=1.0,
+        max_iter=150, learning_rate=pace, max_leaf_nodes=leaves, min_samples_leaf=20, l2_regularization=1.0,
         early_stopping=False, random_state=seed,
     )  # fmt: skip
 
@@ -303,8 +367,9 @@ def _lightgbm(task: Task, seed: int) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor  # loads a shared library: only where it is chosen
 
     kind = LGBMRegressor if task is Task.REGRESSION else LGBMClassifier
+    leaves, pace = _leaves_and_pace(task)
     return kind(
-        n_estimators=150, learning_rate=0.08, num_leaves=31, min_child_samples=20, reg_lambda=1.0,
+        n_estimators=150, learning_rate=pace, num_leaves=leaves, min_child_samples=20, reg_lambda=1.0,
         deterministic=True, force_row_wise=True, n_jobs=1, random_state=seed, verbosity=-1,
     )  # fmt: skip
 

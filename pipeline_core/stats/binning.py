@@ -49,7 +49,9 @@ def bin_edges(low: Floats, high: Floats, counts: tuple[Ints, Ints]) -> Floats:
         gaps = np.diff(low) / 2
         middle = low[:-1] + gaps
         first, last = (gaps[0], gaps[-1]) if len(gaps) else (0.5, 0.5)
-        return np.concatenate([[low[0] - first], middle, [low[-1] + last]])
+        # of neighbouring floats half the gap is nothing
+        ends = min(low[0] - first, np.nextafter(low[0], -np.inf)), max(low[-1] + last, np.nextafter(low[-1], np.inf))
+        return np.unique(np.concatenate([ends[:1], middle, ends[1:]]))
     start, stop = _core(low, high, counts)
     step = _round_step((stop - start) / _EVEN_BINS, whole=bool(np.array_equal(low, high) and _whole(low)))
     first_step, last_step = np.floor(start / step), np.ceil(stop / step)

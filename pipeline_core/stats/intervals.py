@@ -19,7 +19,13 @@ LEVEL = 0.95
 """The confidence that every printed interval has."""
 
 REPEATS = 200
-"""Bootstrap repeats: the ends of an interval then move by about a tenth of its width, which no decision hangs on."""
+"""Bootstrap repeats of a figure that is shown: the ends of its interval move by about a tenth of its width."""
+
+DECIDING_REPEATS = 1_000
+"""Bootstrap repeats of the difference that a decision hangs on."""
+
+CELLS_AT_ONCE = 500_000
+"""Weights that are held at once by the bootstrap: a few megabytes for each sum over them."""
 
 USABLE_SHARE = 0.9
 """Below this share of defined repeats an interval would speak about a different population."""
@@ -92,12 +98,13 @@ def bootstrap(statistic: Callable[[Floats], Floats], rows: int, *, seed: int, re
     """Repeat a weighted statistic over resampled rows (Efron 1979).
 
     A resample is given as how often each row was drawn, so a statistic sorts its rows once and every repeat is a
-    few sums; 10,000 rows and 200 repeats take well under half a second.
+    few sums; many repeats are summed at once, and 10,000 rows with 200 repeats take a tenth of a second.
 
     Parameters
     ----------
     statistic : callable
-        From weights of shape (rows,) to figures of shape (k,); NaN where a repeat does not define one.
+        From weights of shape (some repeats, rows) to figures of shape (some repeats, k); NaN where a repeat does
+        not define one.
     rows : int, rows
         The size of the sample, and of each resample.
     seed : int
@@ -116,17 +123,20 @@ def bootstrap(statistic: Callable[[Floats], Floats], rows: int, *, seed: int, re
 
     Examples
     --------
-    >>> bootstrap(lambda weights: weights.sum(keepdims=True), 3, seed=1, repeats=2).tolist()
+    >>> bootstrap(lambda weights: weights.sum(axis=-1, keepdims=True), 3, seed=1, repeats=2).tolist()
     [[3.0], [3.0]]
     """
     if rows <= 0:
         raise NotEnough("No rows can be resampled from 0 rows; at least 1 is needed. Widen the window.")
     random = np.random.default_rng(seed)
-    repeated = [
-        statistic(np.bincount(random.integers(0, rows, rows), minlength=rows).astype(np.float64))
-        for _ in range(repeats)
-    ]
-    return np.asarray(repeated, dtype=np.float64)
+    at_once = max(1, CELLS_AT_ONCE // rows)
+    found = []
+    for first in range(0, repeats, at_once):
+        count = min(at_once, repeats - first)
+        drawn = random.integers(0, rows, (count, rows)) + rows * np.arange(count)[:, np.newaxis]
+        weights = np.bincount(drawn.ravel(), minlength=count * rows).astype(np.float64)
+        found.append(statistic(weights.reshape(count, rows)))
+    return np.concatenate(found)
 
 
 def percentile_interval(repeated: Floats, *, level: float = LEVEL) -> tuple[float | None, float | None]:

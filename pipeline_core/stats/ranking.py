@@ -44,10 +44,7 @@ def auc(y: ArrayLike, score: ArrayLike) -> float:
     0.75
     """
     truth = np.asarray(y) == 1
-    positives = int(truth.sum())
-    negatives = truth.size - positives
-    if positives == 0 or negatives == 0:
-        raise NotEnough(f"All {truth.size} rows have one class; AUC needs rows of both. Widen the window.")
+    positives, negatives = _both_classes(truth)
     ranks = rankdata(np.asarray(score, dtype=np.float64))
     return float((ranks[truth].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
@@ -96,10 +93,16 @@ def delong(y: ArrayLike, scores: ArrayLike) -> tuple[Floats, Floats]:
     return above.mean(axis=1), covariance
 
 
-def _placements(truth: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
-    positives, negatives = int(truth.sum()), int((~truth).sum())
+def _both_classes(truth: NDArray[np.bool_]) -> tuple[int, int]:
+    positives = int(truth.sum())
+    negatives = truth.size - positives
     if positives == 0 or negatives == 0:
         raise NotEnough(f"All {truth.size} rows have one class; AUC needs rows of both. Widen the window.")
+    return positives, negatives
+
+
+def _placements(truth: NDArray[np.bool_], score: Floats) -> tuple[Floats, Floats]:
+    positives, negatives = _both_classes(truth)
     ranks = rankdata(score)
     above = (ranks[truth] - rankdata(score[truth])) / negatives
     below = 1.0 - (ranks[~truth] - rankdata(score[~truth])) / positives

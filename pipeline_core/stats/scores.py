@@ -17,7 +17,9 @@ import numpy as np
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.records import Figure, Measured, NotMeasured, Task
 from pipeline_core.stats.intervals import (
+    DECIDING_REPEATS,
     LEVEL,
+    REPEATS,
     Floats,
     bootstrap,
     normal_quantile,
@@ -26,7 +28,7 @@ from pipeline_core.stats.intervals import (
 )
 from pipeline_core.stats.ranking import auc, delong, mean_influence
 from pipeline_core.stats.truth import Scored, scored
-from pipeline_core.stats.weighted import Weighted, weighted
+from pipeline_core.stats.weighted import Weighted, weighted, weighted_mean
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -100,7 +102,17 @@ def metrics(rows: Scored, *, seed: int) -> dict[str, Figure]:
     dict of str to Figure
         One entry per name in ``METRICS[task]``; ``NotMeasured`` with the reason where the rows do not define it.
     """
-    return {name: _figure(name, rows, seed) for name in METRICS[rows.task]}
+    found = {name: _figure(name, rows) for name in METRICS[rows.task]}
+    unsure = {n: f.value for n, f in found.items() if isinstance(f, Measured) and f.low is None}
+    if not unsure:
+        return found
+    measures = [weighted(name, rows) for name in unsure]
+    # the same resamples for all of them
+    repeated = bootstrap(lambda weights: np.stack([m(weights) for m in measures], axis=-1), rows.rows, seed=seed)
+    for (name, value), repeats in zip(unsure.items(), repeated.T, strict=True):
+        low, high = percentile_interval(repeats)
+        found[name] = Measured(value=value, low=low, high=high, rows=rows.rows)
+    return found
 
 
 def paired(metric: str, first: Scored, second: Scored, *, seed: int) -> Difference:
@@ -181,10 +193,11 @@ def _paired_bootstrap(metric: str, first: Scored, second: Scored, seed: int) -> 
     ideal = _ideal(metric, first)
 
     def better_by(weights: Floats) -> Floats:
-        return np.array([_orient(metric, of_first(weights), of_second(weights), ideal(weights))])
+        return _orient(metric, of_first(weights), of_second(weights), ideal(weights))[..., np.newaxis]
 
     value = float(better_by(np.ones(first.rows))[0])
-    repeated = bootstrap(better_by, first.rows, seed=seed)[:, 0]
+    repeats = DECIDING_REPEATS if metric in PRIMARY.values() else REPEATS
+    repeated = bootstrap(better_by, first.rows, seed=seed, repeats=repeats)[:, 0]
     low, high = percentile_interval(repeated)
     one_sided, _ = percentile_interval(repeated, level=2 * LEVEL - 1)
     return Difference(
@@ -194,33 +207,31 @@ def _paired_bootstrap(metric: str, first: Scored, second: Scored, seed: int) -> 
     )
 
 
-def _orient(metric: str, first: float, second: float, ideal: float) -> float:
+def _orient(metric: str, first: Floats, second: Floats, ideal: Floats) -> Floats:
     if metric in HIGHER_IS_BETTER:
-        return second - first
-    return abs(first - ideal) - abs(second - ideal)
+        return np.asarray(second - first)
+    return np.asarray(np.abs(first - ideal) - np.abs(second - ideal))
 
 
 def _ideal(metric: str, rows: Scored) -> Weighted:
     """Give what a perfect model would score: the true share, and 0 for every loss and for bias."""
     if metric == "positive_share":
-        return lambda weights: float(weights @ rows.y / weights.sum())
-    return lambda _: 0.0
+        return lambda weights: weighted_mean(weights, rows.y)
+    return lambda weights: np.zeros(weights.shape[:-1])
 
 
-def _figure(metric: str, rows: Scored, seed: int) -> Figure:
+def _figure(metric: str, rows: Scored) -> Figure:
+    """Measure one metric, with its interval where there is a closed form for it."""
     reason = _undefined(metric, rows)
     if reason is not None:
         return NotMeasured(reason=reason)
     if metric in _RANKED:
         return _auc_figure(rows)
-    measure = weighted(metric, rows)
-    value = measure(np.ones(rows.rows))
+    value = float(weighted(metric, rows)(np.ones(rows.rows)))
     if metric in {"accuracy", "positive_share"}:
         low, high = wilson(value * rows.rows, rows.rows)
         return Measured(value=value, low=low, high=high, rows=rows.rows)
-    repeated = bootstrap(lambda weights: np.array([measure(weights)]), rows.rows, seed=seed)
-    least, most = percentile_interval(repeated[:, 0])
-    return Measured(value=value, low=least, high=most, rows=rows.rows)
+    return Measured(value=value, low=None, high=None, rows=rows.rows)
 
 
 def _undefined(metric: str, rows: Scored) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from pipeline_core.records import Schema, Task
@@ -37,6 +38,46 @@ class Scored:
     def rows(self) -> int:
         """How many rows there are."""
         return int(self.y.size)
+
+
+def judged(schema: Schema, labels: ArrayLike | Sequence[str | None], said: pa.Table) -> Scored:
+    """Put ground truth beside a table of predictions, as numbers.
+
+    Parameters
+    ----------
+    schema : Schema
+        Gives task, classes and the positive class.
+    labels : array of str or float, shape (rows,)
+        Ground truth as stored; None where unknown.
+    said : pa.Table
+        ``prediction``, ``score`` and for multiclass ``scores``, as ``serving.predict`` gives them; same rows, same order.
+
+    Returns
+    -------
+    Scored
+    """
+    return scored(
+        schema,
+        np.asarray(labels, dtype=object),
+        prediction=said.column("prediction").to_numpy(),
+        score=said.column("score").to_numpy(),
+        scores=said.column("scores").to_pylist() if schema.task is Task.MULTICLASS else None,
+    )
+
+
+def negative(schema: Schema) -> str:
+    """Give the label of the class that is not the positive one.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of a binary task.
+
+    Returns
+    -------
+    str
+    """
+    return next((c for c in schema.classes if c != schema.positive), f"not {schema.positive}")
 
 
 def scored(

@@ -6,7 +6,6 @@ only), and the word drift: a p-value without a floor under the effect is none.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,10 +61,7 @@ def ks_p_value(distance: float, base_n: int, current_n: int) -> float:
     >>> round(ks_p_value(0.4, 5, 5), 6)
     0.82
     """
-    if base_n <= 0 or current_n <= 0:
-        raise NotEnough(
-            f"KS of {base_n} and {current_n} rows: at least 1 row is needed on each side. Widen the window."
-        )
+    _need_rows("KS", base_n, current_n)
     pairs = float(np.round(base_n * current_n / (base_n + current_n)))
     if pairs < 1:
         return 1.0  # one row on each side: scipy's formula has no answer, and there is no evidence
@@ -117,6 +113,8 @@ def chi2_test(base_n: ArrayLike, current_n: ArrayLike) -> Test:
     -------
     Test
         Effect: the Jensen-Shannon distance (nat) over the same merged levels, so that rare levels add no noise to it.
+        Where "other" is itself too rare for the chi-squared approximation it joins the rarest level of the statistic;
+        two levels that are still too rare are tested exactly (Fisher).
 
     Raises
     ------
@@ -130,8 +128,12 @@ def chi2_test(base_n: ArrayLike, current_n: ArrayLike) -> Test:
     """
     base, current = merged_levels(base_n, current_n)
     effect = js_distance(base, current)
+    base, current = _without_rare_rest(base, current)
     if base.size < 2:
         return Test(statistic=0.0, p_value=1.0, effect=effect)
+    if base.size == 2:
+        pair = share_test(int(base[1]), int(base.sum()), int(current[1]), int(current.sum()))
+        return Test(statistic=pair.statistic, p_value=pair.p_value, effect=effect)
     statistic = _chi2_statistic(base, current)
     return Test(statistic=statistic, p_value=float(chi2.sf(statistic, base.size - 1)), effect=effect)
 
@@ -161,16 +163,25 @@ def merged_levels(base_n: ArrayLike, current_n: ArrayLike) -> tuple[Floats, Floa
     """
     base, current = np.asarray(base_n, dtype=np.float64), np.asarray(current_n, dtype=np.float64)
     total = base.sum() + current.sum()
-    if base.sum() <= 0 or current.sum() <= 0:
-        raise NotEnough(
-            f"Levels of {base.sum():.0f} and {current.sum():.0f} rows: at least 1 row is needed on each side. Widen the window."
-        )
+    _need_rows("Levels", base.sum(), current.sum())
     smaller_expected = (base + current) * min(base.sum(), current.sum()) / total
     rare = (smaller_expected < EXPECTED_MIN) | (base == 0)
     kept_base, kept_current = base[~rare], current[~rare]
     if (base + current)[rare].sum() == 0:
         return kept_base, kept_current
     return np.append(kept_base, base[rare].sum()), np.append(kept_current, current[rare].sum())
+
+
+def _without_rare_rest(base: Floats, current: Floats) -> tuple[Floats, Floats]:
+    """Let levels that are still too rare join the rarest other one: one stray row must not decide a p-value."""
+    smaller_share = min(base.sum(), current.sum()) / (base.sum() + current.sum())
+    while base.size > 2 and ((base + current) * smaller_share).min() < EXPECTED_MIN:
+        order = np.argsort(base + current)
+        rarest, next_rarest = order[0], order[1]
+        base[next_rarest] += base[rarest]
+        current[next_rarest] += current[rarest]
+        base, current = np.delete(base, rarest), np.delete(current, rarest)
+    return base, current
 
 
 def share_test(base_hits: int, base_n: int, current_hits: int, current_n: int) -> Test:
@@ -199,10 +210,7 @@ def share_test(base_hits: int, base_n: int, current_hits: int, current_n: int) -
     >>> round(changed.effect, 3), round(changed.statistic, 4)
     (-0.12, 127.6596)
     """
-    if base_n <= 0 or current_n <= 0:
-        raise NotEnough(
-            f"Shares of {base_n} and {current_n} rows: at least 1 is needed on each side. Widen the window."
-        )
+    _need_rows("Shares", base_n, current_n)
     effect = current_hits / current_n - base_hits / base_n
     hits, rows = base_hits + current_hits, base_n + current_n
     if hits in {0, rows}:
@@ -244,10 +252,7 @@ def smallest_detectable_ks(base_n: int, current_n: int, alpha: float) -> float:
     >>> round(smallest_detectable_ks(1000, 1000, 0.05), 4)
     0.0607
     """
-    if base_n <= 0 or current_n <= 0:
-        raise NotEnough(
-            f"KS of {base_n} and {current_n} rows: at least 1 row is needed on each side. Widen the window."
-        )
+    _need_rows("KS", base_n, current_n)
     scale = float(np.sqrt(-np.log(alpha / 2) / 2))
     return min(1.0, scale * float(np.sqrt((base_n + current_n) / (base_n * current_n))))
 
@@ -280,10 +285,7 @@ def smallest_detectable_js(base_n: int, current_n: int, *, levels: int, alpha: f
     >>> round(smallest_detectable_js(1000, 1000, levels=2, alpha=0.05), 4)
     0.031
     """
-    if base_n <= 0 or current_n <= 0:
-        raise NotEnough(
-            f"Levels of {base_n} and {current_n} rows: at least 1 is needed on each side. Widen the window."
-        )
+    _need_rows("Levels", base_n, current_n)
     critical = float(chi2.isf(alpha, max(1, levels - 1)))
     return float(np.sqrt(critical * (1 / base_n + 1 / current_n) / 8))
 
@@ -305,24 +307,8 @@ def _chi2_statistic(base: Floats, current: Floats) -> float:
     return float((np.square(observed - expected) / expected).sum())
 
 
-def cohen_h(first: float, second: float) -> float:
-    """Say how far two shares are apart, on a scale on which chance weighs the same everywhere.
-
-    ``h = |2 asin(sqrt(p)) - 2 asin(sqrt(q))|`` (Cohen 1988, chapter 6: 0.2 small, 0.5 medium). Its standard error is
-    ``sqrt(1/n + 1/m)`` whatever the shares, so one floor serves columns with few and with many nulls.
-
-    Parameters
-    ----------
-    first, second : float, 0-1
-        The shares.
-
-    Returns
-    -------
-    float, 0-pi
-
-    Examples
-    --------
-    >>> round(cohen_h(0.02, 0.06), 3), round(cohen_h(0.12, 0.09), 3)
-    (0.211, 0.098)
-    """
-    return abs(2 * math.asin(math.sqrt(first)) - 2 * math.asin(math.sqrt(second)))
+def _need_rows(what: str, base_n: float, current_n: float) -> None:
+    if base_n <= 0 or current_n <= 0:
+        raise NotEnough(
+            f"{what} of {base_n:.0f} and {current_n:.0f} rows: at least 1 row is needed on each side. Widen the window."
+        )

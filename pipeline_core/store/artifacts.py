@@ -32,8 +32,8 @@ class Artifacts:
     def put(self, path: Path) -> str:
         """Copy a model file into the home; the same content is kept once.
 
-        Call it in the ``transaction()`` that adds the version: a file that no version names is removed at the
-        next open.
+        Call it in the ``transaction()`` that adds the version: a file that no version names is set aside in
+        ``lost/`` at the next open.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Unpack
 
@@ -53,9 +53,10 @@ class Batches:
         self._models = models
 
     def find(self, model: str, sha256: str) -> BatchReport | None:
-        """Say which batch this content already is, accepted or quarantined."""
+        """Say which batch this content already is: the accepted one, or one that was quarantined."""
         found = self._database.rows(
-            "SELECT record FROM batches WHERE model = ? AND sha256 = ? ORDER BY sequence LIMIT 1", [model, sha256]
+            "SELECT record FROM batches WHERE model = ? AND sha256 = ? ORDER BY status = ? DESC, sequence LIMIT 1",
+            [model, sha256, BatchStatus.ACCEPTED.value],
         )
         return load(BatchReport, found[0][0]) if found else None
 
@@ -122,7 +123,7 @@ class Batches:
         -------
         BatchReport
             With ``labelled_rows`` filled in; where the content was already known, the report of the batch that it
-            is, with ``duplicate`` set.
+            is, with ``duplicate`` set. Content that was quarantined and is accepted now is a batch of its own.
 
         Raises
         ------
@@ -146,7 +147,7 @@ class Batches:
             staged.extend(self._stage(report, raw=raw, rows=rows if accepted else None))
             with self._database.transaction():
                 known = self.find(report.model, report.sha256)
-                if known is not None:
+                if known is not None and not (accepted and known.status is BatchStatus.QUARANTINED):
                     return replace(known, duplicate=True)
                 kept = self._keep(report, staged, rows=rows if accepted else None)
                 if accepted and counts is not None:
@@ -228,7 +229,7 @@ class Batches:
             delivery = Delivery(
                 model=model,
                 batch_id=batch_id,
-                received_at=received_at or datetime.now(UTC),
+                received_at=received_at or self._database.now(),
                 numeric=self._models.schema(model).target.type is ColumnType.NUMBER,
             )
             return put_labels(self._database, labels, delivery=delivery, known=self.rows_paths(model))
@@ -257,8 +258,8 @@ class Batches:
         to : Path
             The file to write.
         **filters
-            ``since`` (inclusive) and ``until`` (exclusive); rows without an event time pass only where neither
-            is given. ``labelled`` (True): only rows with a label. ``batch_ids``: only these batches. ``limit``:
+            ``since`` (inclusive) and ``until`` (exclusive); rows without an event time never pass where the
+            model has one. ``labelled`` (True): only rows with a label. ``batch_ids``: only these batches. ``limit``:
             at most so many rows, the first ones, or with ``newest`` the last ones.
 
         Returns

@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipeline_core.clock import Clock, machine_clock
 from pipeline_core.errors import PipelineError, Stale, StoreBroken
 from pipeline_core.sql import identifier, text
 from pipeline_core.store.migrations import MIGRATIONS
@@ -113,15 +114,24 @@ def translated(path: Path) -> Generator[None]:
     except duckdb.TransactionException as error:
         if "conflict" in str(error).lower():
             raise Stale(f"Another write to {path} came first. Reload and try again.") from error
-        raise StoreBroken(f"{path} cannot be written: {error}. Check the free disk space, then start again.") from error
-    except _BROKEN as error:
         raise StoreBroken(
-            f"{path} cannot be trusted: {error}. Stop the app, and put back a copy of the home folder."
+            f"{path} cannot be written: {_cause(error)}. Check the free disk space, then start again."
         ) from error
     except duckdb.OutOfMemoryException as error:
-        raise PipelineError(f"Memory ran out: {error}. Choose fewer rows, or free memory.") from error
+        raise PipelineError(f"Memory ran out: {_cause(error)}. Choose fewer rows, or free memory.") from error
     except duckdb.Error as error:
-        raise PipelineError(f"The store {path} refused a statement: {error}. Please report this.") from error
+        # a wrong checksum comes as the plain class
+        if isinstance(error, _BROKEN) or "corrupt" in str(error).lower():
+            raise StoreBroken(
+                f"{path} cannot be trusted: {_cause(error)}. Stop the app, and put back a copy of the home folder; what"
+                " was received since then is in its raw folder, file by file."
+            ) from error
+        raise PipelineError(f"The store {path} refused a statement: {_cause(error)}. Please report this.") from error
+
+
+def _cause(error: Exception) -> str:
+    """Give the first line of what DuckDB says: behind it come excerpts of our own statements."""
+    return str(error).split("\n", maxsplit=1)[0].rstrip(" .!")
 
 
 @dataclass(slots=True)
@@ -141,6 +151,8 @@ class Database:
     ----------
     path : Path
         The DuckDB file; made when absent.
+    clock : callable
+        What the time is, wherever a row keeps one.
 
     Raises
     ------
@@ -148,8 +160,9 @@ class Database:
         The file is damaged, or was written by a newer program.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, clock: Clock = machine_clock) -> None:
         self.path = path
+        self.now = clock
         self._local = threading.local()
         self._writer = threading.RLock()
         self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -364,4 +377,4 @@ class Database:
             with self.transaction(revises=False):
                 for statement in statements:
                     self.run(statement)
-                self.run("INSERT INTO schema_migrations VALUES (?, ?)", [number, naive(datetime.now(UTC))])
+                self.run("INSERT INTO schema_migrations VALUES (?, ?)", [number, naive(self.now())])

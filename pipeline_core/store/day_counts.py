@@ -1,6 +1,7 @@
 """Counts by day of accepted rows, summed as they are asked for.
 
-Neighbours: ``batches`` is the door; ``engines`` counts the rows once, when they come in. Nothing here reads a row.
+Neighbours: ``batches`` is the door; ``engines`` counts the rows once, when they come in; ``repeats`` adds what was
+replaced as negative counts. Nothing here reads a row.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SELECT c.column_id, {bucket} AS bucket, c.cell, c.level, sum(c.n)::BIGINT AS n
 FROM day_counts c {windows}
 WHERE c.model = ? AND (?::TIMESTAMP IS NULL OR c.bucket >= ?) AND (?::TIMESTAMP IS NULL OR c.bucket < ?)
   AND (?::VARCHAR[] IS NULL OR list_contains(?::VARCHAR[], c.batch_id))
-GROUP BY ALL ORDER BY c.column_id, bucket, c.cell, c.level
+GROUP BY ALL HAVING sum(c.n) <> 0 ORDER BY c.column_id, bucket, c.cell, c.level
 """
 
 _WINDOWS = """

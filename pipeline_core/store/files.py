@@ -1,8 +1,8 @@
 """The folders beside the DuckDB file, and how a file gets into them so that a crash leaves all of it or none.
 
 A file is written under a temporary name, flushed to the disk and renamed into place before the transaction that
-names it commits; what no row names is removed at the next open. It refuses names that do not come from a hash, a
-batch id or a version.
+names it commits. At the next open half-written files are removed, and whole ones that no row names are set aside in
+``lost/``. It refuses names that do not come from a hash, a batch id or a version.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class Folders:
         """Make what is not there."""
         for folder in (self.home, self.raw, self.rows, self.artifacts, self.work):
             folder.mkdir(parents=True, exist_ok=True)
+        _flush_folder(self.home)
 
     def model_rows(self, model: str) -> Path:
         """Give the folder of a model's rows; a model's name is a person's text and never a path."""
@@ -213,7 +214,7 @@ def remove_files(paths: Iterable[Path]) -> None:
     Parameters
     ----------
     paths : iterable of Path
-        What is absent, or cannot be removed now, is passed over: the next open removes what no row names.
+        What is absent, or cannot be removed now, is passed over: the next open clears what no row names.
     """
     for path in paths:
         if path.is_dir():
@@ -237,7 +238,7 @@ def sweep(folder: Path, *, named: set[Path], before: float, lost: Path) -> int:
     before : float
         Only files last written before this moment (seconds since 1970) are touched.
     lost : Path
-        Where whole files are set aside, under their own name.
+        Where whole files are set aside, under folder, name and time of last writing: no two overwrite each other.
 
     Returns
     -------
@@ -250,7 +251,7 @@ def sweep(folder: Path, *, named: set[Path], before: float, lost: Path) -> int:
             path.unlink(missing_ok=True)
         else:
             lost.mkdir(exist_ok=True)
-            path.replace(lost / f"{path.parent.name}-{path.name}")
+            path.replace(lost / f"{path.parent.name}-{path.stem}-{path.stat().st_mtime_ns}{path.suffix}")
     return len(strays)
 
 
@@ -266,7 +267,9 @@ def _copy(source: Path, temporary: Path) -> str:
 
 
 def _temporary(target: Path) -> Path:
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _flush_folder(target.parent.parent)  # a flushed file in a folder that a power cut takes away is lost as well
     return target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.tmp")
 
 

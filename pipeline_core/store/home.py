@@ -12,10 +12,11 @@ import time
 import uuid
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from pipeline_core.clock import Clock, machine_clock
 from pipeline_core.errors import InvalidDefinition, NotFound, StoreBroken, nearest
 from pipeline_core.policy import load_policy
 from pipeline_core.sql import identifier, text
@@ -27,6 +28,7 @@ from pipeline_core.store.jobs import Jobs
 from pipeline_core.store.migrations import MODEL_TABLES
 from pipeline_core.store.models import Models
 from pipeline_core.store.ownership import Ownership, take
+from pipeline_core.store.repeats import Repeats
 from pipeline_core.store.signals import Signals
 
 _FILE = "store.duckdb"
@@ -50,7 +52,7 @@ class Store:
         The folder.
     policy : Policy
         What ``policy.toml`` in the folder said when it was opened.
-    batches, models, signals, artifacts, jobs
+    batches, repeats, models, signals, artifacts, jobs
         The rooms.
     """
 
@@ -63,14 +65,18 @@ class Store:
         self.artifacts = Artifacts(database, folders)
         self.models = Models(database, folders, self.artifacts)
         self.batches = Batches(database, folders, self.models)
+        self.repeats = Repeats(database, self.batches)
         self.signals = Signals(database)
         self.jobs = Jobs(database)
 
     @classmethod
-    def open(cls, home: Path | str, *, url: str | None = None, token: str | None = None) -> Store:
+    def open(
+        cls, home: Path | str, *, url: str | None = None, token: str | None = None, clock: Clock = machine_clock
+    ) -> Store:
         """Take a home folder for this process, making it if it is not there.
 
-        Jobs that a dead process left running are marked as failed, and files that no row names are removed.
+        Jobs that a dead process left running are marked as failed. Of files that no row names, half-written ones are
+        removed and whole ones are set aside in ``lost/``.
 
         Parameters
         ----------
@@ -78,6 +84,8 @@ class Store:
             The folder.
         url, token : str or None
             Where this process answers others, and the word that it accepts; written to ``owner.json``.
+        clock : callable
+            What the time is for everything that this store is told to keep; the machine's, unless said.
 
         Returns
         -------
@@ -92,22 +100,26 @@ class Store:
         InvalidDefinition
             ``policy.toml`` is not valid.
         """
-        opened_at = time.time()
+        opened_at = time.time()  # compared with the times of files, which are the machine's whatever the clock
         folders = Folders(Path(home).expanduser().resolve())
         try:
+            str(folders.home).encode("utf-8")
             folders.make()
+            _refuse_lost(folders)
             ownership = take(folders.home)
-        except OSError as error:
+        except (OSError, UnicodeEncodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "its path is not valid UTF-8"
+            shown = str(folders.home).encode("utf-8", "backslashreplace").decode("utf-8")
             raise StoreBroken(
-                f"{folders.home} cannot be a home folder: {error.strerror}. Mend its permissions, or choose another --home."
+                f"{shown} cannot be a home folder: {why}. Mend its permissions, or choose another folder."
             ) from error
         database = None
         try:
-            database = Database(folders.home / _FILE)
+            database = Database(folders.home / _FILE, clock=clock)
             store = cls(folders, ownership, database)
             store._sweep(opened_at)
-            store.jobs.fail_orphans(at=datetime.now(UTC))
-            ownership.announce(url=url, token=token)
+            store.jobs.fail_orphans(at=store.now())
+            ownership.announce(url=url, token=token, since=store.now())
         except BaseException:
             if database is not None:
                 database.close()
@@ -119,6 +131,10 @@ class Store:
     def revision(self) -> int:
         """A number that grows with every committed write (job progress apart): the key of cached reads."""
         return self._database.revision
+
+    def now(self) -> datetime:
+        """Say what time it is here, aware in UTC: what everything that writes a moment into this store asks."""
+        return self._database.now()
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: writes inside commit together; joins a transaction that this thread has open.
@@ -174,7 +190,8 @@ class Store:
         ownership = take(other.home)
         name = f"other_{uuid.uuid4().hex}"
         try:
-            Database(other.home / _FILE).close()  # checks it, and brings it to the format of this program
+            # checks it, and brings it to the format of this program
+            Database(other.home / _FILE, clock=self.now).close()
             self._database.run(f"ATTACH {text(other.home / _FILE)} AS {name} (READ_ONLY)")
             try:
                 self._import(other, name, model)
@@ -247,3 +264,16 @@ class Store:
         sweep(self._folders.artifacts, named=artifacts, before=opened_at, lost=self._folders.lost)
         queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))
         remove_files(p for p in self._folders.work.iterdir() if p.name not in queued)
+
+
+def _refuse_lost(folders: Folders) -> None:
+    """Refuse to begin anew where only the database is gone: it would set everything else aside as strays."""
+    file = folders.home / _FILE
+    if file.is_file() and file.stat().st_size:
+        return
+    kept = sum(p.is_file() and p.suffix != ".tmp" for part in (folders.raw, folders.rows) for p in part.rglob("*"))
+    if kept:
+        raise StoreBroken(
+            f"{file} is {'empty' if file.is_file() else 'missing'}, but {kept:,} files of its batches are there. Put back"
+            " a copy of it, or move the folders raw, rows and artifacts away to begin anew."
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from pipeline_core.errors import NotFound
@@ -68,7 +68,7 @@ class Jobs:
                 status=JobStatus.QUEUED,
                 progress=0.0,
                 message="waiting",
-                created_at=created_at or datetime.now(UTC),
+                created_at=created_at or self._database.now(),
             )
             self._database.run(
                 "INSERT INTO jobs (entry, job_id, model, status, record) VALUES (?, ?, ?, ?, ?)",

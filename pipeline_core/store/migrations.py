@@ -44,11 +44,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             entry BIGINT DEFAULT nextval('entries'), job_id VARCHAR PRIMARY KEY, model VARCHAR, status VARCHAR,
             record JSON)""",
     ),
+    ("CREATE TABLE replaced (model VARCHAR, batch_id VARCHAR, row_number BIGINT, replaced_by VARCHAR)",),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
 MODEL_TABLES: tuple[str, ...] = (
-    "schemas", "aliases", "batches", "day_counts", "labels", "versions", "verdicts", "promotions",
+    "schemas", "aliases", "batches", "replaced", "day_counts", "labels", "versions", "verdicts", "promotions",
     "baseline_counts", "predictions", "watches", "windows", "alerts",
 )  # fmt: skip
 """Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -30,15 +30,17 @@ class Ownership:
     home: Path
     descriptor: int | None
 
-    def announce(self, *, url: str | None, token: str | None) -> None:
+    def announce(self, *, url: str | None, token: str | None, since: datetime) -> None:
         """Write ``owner.json``, readable by this user only.
 
         Parameters
         ----------
         url, token : str or None
             Where this process answers, and the word that it accepts.
+        since : datetime
+            When it took the home.
         """
-        owner = {"pid": os.getpid(), "url": url, "token": token, "since": datetime.now(UTC).isoformat()}
+        owner = {"pid": os.getpid(), "url": url, "token": token, "since": since.isoformat()}
         temporary = self.home / "owner.json.tmp"
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -93,5 +95,7 @@ def _owner(home: Path) -> _Owner:
     who = f"process {pid}" if pid else "another process"
     where = f" at {url}" if url else ""
     ask = "Use that app" if url else "Wait until it has ended"
-    message = f"The store in {home} is in use by {who}{where}; one process may own it. {ask}, or choose another --home."
+    message = (
+        f"The store in {home} is in use by {who}{where}; one process may own it. {ask}, or choose another home folder."
+    )
     return {"message": message, "url": url, "token": owner.get("token")}

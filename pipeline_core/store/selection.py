@@ -64,7 +64,7 @@ WITH placed AS (
 newest AS (SELECT * FROM placed WHERE place IN (SELECT max(place) FROM placed GROUP BY identity))
 SELECT n.sequence, n.row_number, n.row_id, n.event_at, l.value AS label
 FROM newest n LEFT JOIN labels l ON l.model = ? AND l.newest AND l.row_id = n.row_id
-WHERE (?::TIMESTAMP IS NULL OR n.event_at >= ?) AND (?::TIMESTAMP IS NULL OR n.event_at < ?)
+WHERE (NOT ? OR n.event_at IS NOT NULL) AND (?::TIMESTAMP IS NULL OR n.event_at >= ?) AND (?::TIMESTAMP IS NULL OR n.event_at < ?)
   AND (NOT ? OR l.value IS NOT NULL)
 ORDER BY n.event_at {direction} NULLS {nulls}, n.sequence {direction}, n.row_number {direction}
 LIMIT {limit}
@@ -119,7 +119,8 @@ def write_selection(
         limit=_NO_LIMIT if filters.get("limit") is None else int(filters["limit"] or 0),
     )
     with database.incoming(_files(sources)):
-        database.run(choose, [schema.model, since, since, until, until, filters.get("labelled", True)])
+        timed, labelled = schema.time is not None, filters.get("labelled", True)
+        database.run(choose, [schema.model, timed, since, since, until, until, labelled])
         database.run(_WRITE.format(files=parquet([s.path for s in sources]), to=text(to)))
     rows, labelled, first, last, sequences, content = database.rows(_SUMMARY)[0]
     database.run("DROP TABLE chosen")

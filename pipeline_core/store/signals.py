@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -328,7 +328,7 @@ class Signals:
             alert = self.alert(alert_id)
             if alert.acknowledged_at is not None:
                 raise Stale(f"This alert was acknowledged by {alert.acknowledged_by} already. Reload the list.")
-            return self._put(replace(alert, acknowledged_by=by, acknowledged_at=at or datetime.now(UTC), note=note))
+            return self._put(replace(alert, acknowledged_by=by, acknowledged_at=at or self._database.now(), note=note))
 
     def reopen(self, alert_id: str) -> Alert:
         """Take an acknowledgement back; the note stays.

@@ -69,12 +69,12 @@ def sure(page: Page, name: str, *, by: str, why: str) -> None:
     """Answer a dialog: name, reason, yes."""
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    dialog.locator(f".st-key-{name}_by input").fill(by)
-    dialog.locator(f".st-key-{name}_by input").press("Tab")
-    dialog.locator(f".st-key-{name}_reason textarea").fill(why)
-    dialog.locator(f".st-key-{name}_reason textarea").press("Control+Enter")
     yes = dialog.locator(f".st-key-{name}_yes button").first
-    expect(yes).to_be_enabled()
+    yes.click()
+    expect(dialog.get_by_text("Fill in ").first).to_be_visible()
+    dialog.locator(f".st-key-{name}_by input").fill(by)
+    # the click comes straight out of the field, as a person's does
+    dialog.locator(f".st-key-{name}_reason textarea").fill(why)
     yes.click()
     expect(dialog).to_be_hidden()
     settled(page)

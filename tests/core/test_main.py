@@ -225,5 +225,43 @@ def test_an_owner_that_does_not_answer_is_an_error(home: Path, capsys: pytest.Ca
     assert aside.startswith("through the running app at http://127.0.0.1:9\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("store.duckdb", b"no database", "cannot be trusted"),
+        ("store.duckdb", b"", "is empty, but 1 files of its batches are there"),
+        ("policy.toml", b"alpha = 'much'", "alpha is 'much'"),
+        ("policy.toml", b"\xff", "is not valid TOML"),
+    ],
+)
+def test_a_damaged_home_is_an_error_with_a_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, said: str
+) -> None:
+    Store.open(home).close()
+    (home / "raw" / f"{'0' * 64}.csv").write_text("a")
+    (home / name).write_bytes(content)
+    code, error, aside = say(capsys, "status", "--home", str(home), "--json")
+    assert code == 2
+    assert said in error["message"]
+    assert "Traceback" not in aside
+
+
+def test_names_that_are_no_text_are_errors_with_a_sentence(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = tmp_path / os.fsdecode(b"odd \xff.csv")
+    odd.write_text("a,b\n1,2\n")
+    for words in (
+        ("define", "loans", "--data", str(odd), "--target", "b"),
+        ("status", "--home", str(tmp_path / os.fsdecode(b"\xff"))),
+        ("promote", os.fsdecode(b"\xff"), "--version", "1", "--by", "Ada", "--reason", "x"),
+        ("promote", "loans", "--version", "1", "--by", os.fsdecode(b"\xff"), "--reason", "x"),
+    ):
+        given = words if "--home" in words else (*words, "--home", str(home))
+        code, error, _ = say(capsys, *given, "--json")
+        assert code == 2
+        assert "not valid" in error["message"]
+
+
 def test_not_found_is_an_error_and_not_a_no() -> None:
     assert not command_line._is_no(NotFound("x"))

@@ -29,6 +29,10 @@ def test_a_file_overrides_what_it_names(tmp_path: Path) -> None:
         ("seed = -1", "seed is -1"),
         ("holdout_share = true", "holdout_share is True"),
         ("alpha = ", "is not valid TOML"),
+        ("alpha = nan", "alpha is nan; a number of at least 0 is allowed"),
+        ("drift_effect_min = inf", "drift_effect_min is inf"),
+        ("shap_rows = 1e3", "shap_rows is 1000.0; a whole number of at least 1 is allowed"),
+        ("gate_rows_max = 0", "gate_rows_max is 0; a whole number"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_value(tmp_path: Path, text: str, said: str) -> None:

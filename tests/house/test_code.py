@@ -12,6 +12,7 @@ CORE = sorted((ROOT / "pipeline_core").rglob("*.py"))
 PAGES = sorted((ROOT / "pages").rglob("*.py"))
 SHOWN = [*CORE, *PAGES, ROOT / "app.py"]
 FRAME = (ROOT / "pages" / "ui" / "session.py").read_text(encoding="utf-8")
+NOW = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "time.localtime"}
 PICKLES = {"pickle", "cPickle", "joblib", "cloudpickle", "dill", "shelve", "marshal"}
 
 
@@ -36,6 +37,17 @@ def test_no_page_renders_raw_html(path: Path) -> None:
     assert "unsafe_allow_html" not in text
     assert "st.html(" not in text
     assert "components.v1" not in text
+
+
+def test_the_time_comes_from_a_clock() -> None:
+    """Law 5: only one place asks the machine what time it is; whatever keeps a moment asks the store."""
+    asking = []
+    for path in CORE:
+        calls = [n.func for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]
+        names = [".".join(ast.unparse(call).split(".")[-2:]) for call in calls]
+        asking += [(named(path), name) for name in names if name in NOW]
+    # the second one is compared with the times of files, which are the machine's too
+    assert asking == [("pipeline_core/clock.py", "datetime.now"), ("pipeline_core/store/home.py", "time.time")]
 
 
 @pytest.mark.parametrize("path", CORE, ids=named)

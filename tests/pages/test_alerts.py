@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages.act import runbook
 from pages.ui import panels, session
-from pipeline_core.records import AlertLevel
+from pages.watch import needs
+from pipeline_core.records import Alert, AlertLevel
 from pipeline_core.store import Store
 from tests.pages.conftest import HOSTILE, alert, fill, schema
 
@@ -18,22 +19,33 @@ PAGE = "act/alerts.py"
 
 def test_the_sentence_counts_and_names_the_first(seeded: Store, visit: Visit) -> None:
     assert visit(PAGE).title[0].value == (
-        ":red[:material/error:] 4 open alerts (3 pages and 1 watch); first: the model got worse in the week of 14 Apr 2025."
+        ":red[:material/error:] 3 things wait for you (2 pages, 1 to watch; 4 alerts). First: the model got worse in the week of 14 Apr 2025."
     )
 
 
 def test_the_list_has_open_ones_first_by_harm(seeded: Store, visit: Visit) -> None:
     frame = visit(PAGE).dataframe[0].value
-    assert frame["About"].tolist() == ["The model got worse", "income", "income", HOSTILE]
-    assert frame["Level"].tolist() == ["Page", "Page", "Page", "Watch"]
-    assert frame["Window"].tolist()[1] == "the week of 14 Apr 2025"
+    assert frame["About"].tolist() == [
+        "The model got worse",
+        "income drifted",
+        panels._plain([{"a": f"{HOSTILE} drifted"}])["a"][0],
+    ]
+    assert frame["Level"].tolist() == ["Page", "Page", "Watch"]
+    assert frame["Since"].tolist()[1] == "7 Apr 2025"
+    assert frame["Last window"].tolist()[1] == "the week of 14 Apr 2025"
+    assert frame["Windows"].tolist() == [1, 2, 1]
 
 
 def test_a_name_is_needed_to_acknowledge(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
-    assert at.button(key="acknowledge").disabled
-    at.text_input(key="ack_by").set_value("  ").run()
-    assert at.button(key="acknowledge").disabled
+    at.text_input(key="ack_by").set_value("  ")
+    at.button(key="acknowledge").click().run()
+    assert at.warning[0].value.startswith("Fill in your name first")
+    assert all(found.acknowledged_at is None for found in seeded.signals.alerts("loans"))
+    at.text_input(key="ack_by").set_value("Ada")
+    at.button(key="acknowledge").click().run()
+    assert not at.warning
+    assert seeded.signals.alert("a-4").acknowledged_by == "Ada"
 
 
 def test_an_alert_is_acknowledged_with_name_and_note_and_reopened(seeded: Store, visit: Visit) -> None:
@@ -44,23 +56,22 @@ def test_an_alert_is_acknowledged_with_name_and_note_and_reopened(seeded: Store,
     assert not at.exception
     seen = seeded.signals.alert("a-4")
     assert (seen.acknowledged_by, seen.note) == ("Ada", "labels were *late*")
-    assert at.title[0].value.startswith(":red[:material/error:] 3 open alerts")
+    assert at.title[0].value.startswith(":red[:material/error:] 2 things wait for you")
     at.segmented_control(key="show").set_value("all").run()
     assert at.dataframe[0].value["State"].tolist()[-1] == "seen by Ada"
-    at.session_state["alert_rows"] = {"selection": {"rows": [3], "columns": [], "cells": []}}
+    at.session_state["alert_rows"] = {"selection": {"rows": [2], "columns": [], "cells": []}}
     at.run()
     assert "“labels were \\*late\\*”" in [item.value for item in at.markdown]
     at.button(key="reopen").click().run()
     assert seeded.signals.alert("a-4").acknowledged_at is None
 
 
-def test_all_about_the_same_thing_can_be_seen_at_once(seeded: Store, visit: Visit) -> None:
+def test_a_group_is_acknowledged_as_one(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
     at.session_state["alert_rows"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     at.run()
     at.text_input(key="ack_by").set_value("Ada").run()
-    assert at.checkbox(key="ack_others").label == "Also the 1 other open alert about the same thing"
-    at.checkbox(key="ack_others").check().run()
+    assert at.button(key="acknowledge").label == "Acknowledge all 2"
     at.button(key="acknowledge").click().run()
     assert {a.alert_id for a in seeded.signals.alerts("loans", open_only=True)} == {"a-3", "a-4"}
 
@@ -78,7 +89,7 @@ def test_somebody_who_was_first_is_said_not_thrown(seeded: Store, visit: Visit) 
 def test_filters_by_level_and_period(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
     at.segmented_control(key="level").set_value("watch").run()
-    assert at.dataframe[0].value["About"].tolist() == [HOSTILE]
+    assert at.dataframe[0].value["Level"].tolist() == ["Watch"]
     late = visit(PAGE, period="Last 7 days")
     assert not late.dataframe
     assert "No alert in this selection." in [caption.value for caption in late.caption]
@@ -126,10 +137,18 @@ def test_empty_states_say_when_there_will_be_alerts(home: Store, visit: Visit) -
     assert at.button(key="empty_go").label == "See what was checked"
 
 
-def test_titles_name_feature_and_window() -> None:
-    assert (
-        runbook.title(alert("x", number=0, feature="income"), schema())
-        == "**income** drifted in the week of 3 Mar 2025"
-    )
+def test_titles_name_feature_and_since_when() -> None:
+    def titled(*alerts: Alert) -> str:
+        return runbook.title(needs.needs(alerts)[0], schema())
+
+    first, second = alert("x", number=0, feature="income"), alert("y", number=1, feature="income")
+    assert titled(first) == "**income** drifted in the week of 3 Mar 2025"
+    assert titled(first, second) == "**income** drifted in 2 windows since 3 Mar 2025"
     other = alert("y", number=0, feature=None, level=AlertLevel.PAGE, code="prediction_drift")
-    assert runbook.title(other, schema()) == "The scores moved in the week of 3 Mar 2025"
+    assert titled(other) == "The scores moved in the week of 3 Mar 2025"
+
+
+def test_an_alert_in_the_url_is_the_one_that_is_shown(seeded: Store, visit: Visit) -> None:
+    at = visit(PAGE, alert="data_drift:income:2025-04-07")
+    assert at.button(key="acknowledge").label == "Acknowledge all 2"
+    assert "income" in at.subheader[0].value

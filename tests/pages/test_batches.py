@@ -36,9 +36,9 @@ def test_the_sentence_counts_and_names_what_is_quarantined(home: Store, visit: V
     at = visit(PAGE)
     assert "**2 batches** with 1,300 rows came in for **loans**; **1 is quarantined** (b\\-0003)" in at.title[0].value
     table = at.dataframe[0].value
-    assert table["batch"].tolist() == ["b-0003", "b-0002", "b-0001"]
-    assert [list(s) for s in table["status"]] == [["quarantined"], ["accepted"], ["accepted"]]
-    assert table["scored"].tolist() == ["no", "yes", "no"]
+    assert table["Batch"].tolist() == ["b-0003", "b-0002", "b-0001"]
+    assert [list(s) for s in table["Status"]] == [["quarantined"], ["accepted"], ["accepted"]]
+    assert table["Scored"].tolist() == ["no", "yes", "no"]
 
 
 def test_a_picked_row_opens_the_batch(home: Store, visit: Visit, tmp_path: Path) -> None:

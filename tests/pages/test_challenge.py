@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from pages.release import rulings
 from pipeline_core.records import Decision, Stage
 from pipeline_core.store.home import Store
 from tests.pages import loans
@@ -57,7 +59,9 @@ def test_the_dialog_says_the_consequences_and_wants_a_name(home: Store, visit: V
     at = visit(PAGE)
     at.button(key="promote").click().run()
     assert "v1 is retired and can be rolled back to" in loans.said(at)
-    assert at.button(key="confirm_promote_yes").disabled
+    at.button(key="confirm_promote_yes").click().run()
+    assert not at.exception
+    assert len(home.models.promotions(loans.MODEL)) == 1
 
 
 def test_with_name_and_reason_the_dialog_promotes(home: Store, visit: Visit, tmp_path: Path) -> None:
@@ -103,3 +107,16 @@ def test_retrain_queues_a_training(home: Store, visit: Visit, tmp_path: Path) ->
     assert [job.verb for job in home.jobs.list()] == ["train"]
     loans.finish_jobs(at)
     assert home.models.next_version(loans.MODEL) == 4
+
+
+def test_a_champion_of_other_classes_is_the_reason_why_nothing_is_promoted(home: Store, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "challenged")
+    verdict = home.models.verdict(loans.MODEL, 2)
+    assert verdict is not None
+    alone = {name: replace(pair, decides=False) for name, pair in verdict.metrics.items()}
+    other = replace(verdict, verdict=Decision.INSUFFICIENT, metrics=alone)
+    assert rulings.promotion_block(other, other.epoch) == (
+        "The verdict is open: champion v1 predicts other classes, so that the two cannot be compared."
+    )
+    few = replace(verdict, verdict=Decision.INSUFFICIENT)
+    assert "too few labelled rows" in (rulings.promotion_block(few, few.epoch) or "")

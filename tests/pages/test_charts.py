@@ -11,18 +11,21 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pages.ui import charts, drift_charts, wording
+from pages.release import evidence
+from pages.ui import charts, drift_charts, release_charts, wording
 from pages.ui.charts import Line, Marker
 from pages.ui.wording import State
 from pipeline_core.records import (
     BatchStatus,
     Comparison,
     Curves,
+    Decision,
     Distribution,
     DriftState,
     Measured,
     NotMeasured,
     TimeUnit,
+    Verdict,
 )
 from tests.pages.conftest import HOSTILE, batch, schema, window
 
@@ -98,7 +101,7 @@ def test_many_features_are_cut_to_those_that_matter_or_alerted() -> None:
     many = [replace(WINDOWS[0].features[1], feature=f"f{i:03d}", shap_share=1 / (i + 1)) for i in range(300)]
     wide = replace(WINDOWS[0], features=(*many, *WINDOWS[0].features))
     shown = drift_charts.shown_features([wide])
-    assert len(shown) == 41
+    assert len(shown) == drift_charts.FEATURES_MAX
     assert HOSTILE in shown
     figure = drift_charts.heat_map([wide] * 60, schema=schema(), title="t")
     assert max(len(t.x) for t in figure.data if t.type == "scatter") <= charts.POINTS_MAX
@@ -109,7 +112,7 @@ def test_the_quadrant_names_what_matters() -> None:
     trace = figure.data[0]
     assert "income" in trace.text
     assert next(iter(trace.marker.color)) == charts.STATE_COLOURS[State.PAGE]
-    assert {note.text for note in figure.layout.annotations} == {"ACT", "watch", "fine", "ignore"}
+    assert {note.text for note in figure.layout.annotations} == {"act ↓", "watch", "leans on it, unmoved ↓", "ignore"}
 
 
 PAIR = Distribution(
@@ -196,3 +199,32 @@ def test_bars_are_sorted_and_labelled() -> None:
     figure = charts.bars({"a": 0.2, "b": 0.8}, title="t", x_title="SHAP share")
     assert list(figure.data[0].y) == ["b", "a"]
     assert list(figure.data[0].text) == ["80.0 %", "20.0 %"]
+
+
+def test_a_year_of_days_by_200_features_stays_small() -> None:
+    many = [replace(WINDOWS[0].features[1], feature=f"f{i:03d}", shap_share=1 / (i + 1)) for i in range(200)]
+    wide = [replace(WINDOWS[0], features=tuple(many))] * 250
+    figure = drift_charts.heat_map(wide, schema=schema(), title="t")
+    cells = next(trace for trace in figure.data if trace.type == "heatmap")
+    assert cells.z.size <= charts.POINTS_MAX
+    assert drift_charts.heat_map(wide[:25], schema=schema(), title="t", most=200).data[2].z.shape == (200, 25)
+
+
+def test_a_metric_of_which_neither_side_is_better_is_no_difference() -> None:
+    pair = Comparison(challenger=Measured(value=0.3), champion=Measured(value=0.2), difference=Measured(value=-0.1))
+    verdict = Verdict(
+        verdict_id="x",
+        model="m",
+        version=2,
+        champion=1,
+        verdict=Decision.KEEP,
+        reasons=(),
+        epoch=1,
+        rows=9,
+        decided_at=WINDOWS[0].start,
+        metrics={"auc": replace(pair, decides=True, margin=0.01), "log_loss": pair, "positive_share": pair},
+    )
+    drawn = list(release_charts.verdict_dots(verdict, title="t").layout.yaxis.categoryarray)
+    assert drawn == ["Log loss (less is better)", "AUC (decides)"]
+    told = {row["Metric"]: row["Better by"] for row in evidence.table(verdict)}
+    assert told["Predicted positive (neither is better)"] == wording.DASH

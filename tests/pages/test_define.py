@@ -38,7 +38,7 @@ def test_a_file_is_proposed_with_types_roles_and_examples(opened: AppTest) -> No
     assert table["role"].tolist() == ["id", "time", "feature", "feature", "feature", "protected", "target"]
     assert table["type"].tolist() == ["category", "timestamp", "number", "number", "category", "category", "category"]
     assert opened.text_input(key="define_model").value == "loans_2025"
-    assert "will predict **outcome** from 3 features, in the order of opened\\_at." in opened.title[0].value
+    assert "will predict **outcome** from 3 features, in the order of **opened\\_at**." in opened.title[0].value
 
 
 def editing(path: str) -> None:

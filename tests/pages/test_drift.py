@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from pages.watch import evidence, words
 from pipeline_core.errors import NotEnough
 from pipeline_core.policy import Policy
-from pipeline_core.records import WatchReport
+from pipeline_core.records import AlertLevel, DriftState, WatchReport
 from pipeline_core.store import Store
 from tests.pages.conftest import HOSTILE, drift, fill, schema, week, window
 
@@ -83,7 +83,7 @@ def test_a_clicked_cell_goes_into_the_url(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_evidence_stands_in_order(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
     assert titles(at)[:2] == ["Something that matters drifted in 3 of 8 windows", "What came in?"]
-    assert titles(at)[-2:] == ["Is it new?", "Which of them matter in this window?"]
+    assert titles(at)[-2:] == ["Is it new? Above the floor in 3 of 8 windows", "Which of them matter? income"]
     assert [caption.value for caption in at.caption][1:9] == [
         "KS distance", "Floor", "p", "p, adjusted", "Nulls, before → now", "Smallest detectable", "SHAP share", "Contribution",
     ]  # fmt: skip
@@ -112,7 +112,7 @@ def test_a_feature_that_cannot_be_drawn_does_not_cost_the_rest(
     at = visit(PAGE)
     assert not at.exception
     assert [error.value for error in at.error] == ["The baseline holds 0 rows\\; 1 is needed\\. Train again\\."]
-    assert titles(at)[-2:] == ["Is it new?", "Which of them matter in this window?"]
+    assert titles(at)[-2:] == ["Is it new? Above the floor in 3 of 8 windows", "Which of them matter? income"]
 
 
 def test_a_check_is_asked_for_with_the_chosen_window(
@@ -192,3 +192,32 @@ def test_the_tables_hold_every_cell() -> None:
     assert rows[0]["Window"] == "the week of 21 Apr 2025"
     assert datetime(2025, 4, 21, tzinfo=UTC) == windows[-1].start
     assert [row["Feature"] for row in evidence.feature_rows(windows[-1])][:2] == ["income", "debt"]
+
+
+def test_a_quiet_window_says_when_something_last_paged_and_offers_the_jump(seeded: Store, visit: Visit) -> None:
+    calm = tuple(replace(f, alert=AlertLevel.NONE, drifted=False, state=DriftState.STABLE) for f in window(8).features)
+    report = seeded.signals.watch("loans")
+    assert report is not None
+    quiet = replace(window(8), features=calm, alert=AlertLevel.NONE)
+    seeded.signals.put_windows(replace(report, windows=(*report.windows, quiet), checked_at=week(10)))
+    at = visit(PAGE)
+    assert at.title[0].value.endswith(
+        "None of 4 features drifted in the week of 28 Apr 2025. Last page: income, in the week of 21 Apr 2025."
+    )
+    at.button(key="show_paged").click().run()
+    assert (at.query_params["feature"], at.query_params["window"]) == ("income", "2025-04-21")
+    assert not [button for button in at.button if button.key == "show_paged"]
+
+
+def test_windows_too_small_to_judge_say_so_and_what_to_do() -> None:
+    assert words.too_short([window(0), window(1)], rows_min=1000) == (
+        "All 2 windows are too small to judge: 200 rows at most, 1,000 are needed. Take longer windows."
+    )
+
+
+def test_a_shortened_name_is_not_said_twice() -> None:
+    long = replace(
+        drift("income", 0.3), feature="a_very_long_name_of_a_feature", reason="a_very…feature: 3 rows are too few"
+    )
+    assert words.clause_of(long) == "3 rows are too few"
+    assert words.clause_of(replace(long, reason="other: text")) == "other: text"

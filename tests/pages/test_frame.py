@@ -65,7 +65,14 @@ def test_the_model_comes_from_the_url_and_a_wrong_one_falls_back(home: Store, vi
     fill(home, model="loans")
     assert "AUC 0.710" in visit(model="loans").title[0].value
     assert "No champion yet" in visit(model="cards").title[0].value
-    assert visit(model="gone").sidebar.selectbox(key="model").value == "cards"
+    gone = visit(model="gone")
+    assert gone.sidebar.selectbox(key="model").value == "cards"
+    assert gone.warning[0].value == "There is no model 'gone'. Shown is 'cards'. There are: 'cards'; 'loans'."
+    gone.run()
+    assert gone.warning
+    gone.sidebar.selectbox(key="model").set_value("loans").run()
+    assert not gone.warning
+    assert not visit(model="loans").warning
 
 
 def test_the_person_picks_another_model(home: Store, visit: Visit) -> None:

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.watch import reads, words
-from pipeline_core.records import BatchStatus, DriftState, Task, WatchReport
+from pipeline_core.records import AlertLevel, BatchStatus, DriftState, Task, WatchReport
 from pipeline_core.sources.demo import INCIDENTS
 from pipeline_core.store import Store
 from tests.pages.conftest import batch, fill, schema, version, week, window
@@ -34,9 +34,9 @@ def test_each_card_has_state_figure_and_comparison(seeded: Store, visit: Visit) 
     assert [(m.label, m.value, m.delta) for m in at.metric] == [
         ("Champion v1", "AUC 0.780", "0.760–0.800"),
         ("Last batch", "200 rows", "accepted"),
-        ("Data drift", "0.160", "2 of 4 features"),
+        ("Data drift", "2 of 4", "weighted 0.160"),
         ("Predictions", "0.210", "baseline 0.200"),
-        ("Performance", "AUC 0.710", "−0.070 to validation"),
+        ("Performance", "AUC 0.710", "−0.070 vs validation"),
     ]
     assert "**Data drift**  \n:red[:material/error: Page]" in markdown(at)
     assert "**Predictions**  \n:green[:material/check_circle: OK]" in markdown(at)
@@ -56,7 +56,7 @@ def test_the_strip_has_a_lane_for_each_signal(seeded: Store, visit: Visit) -> No
     lanes = [note["text"] for note in figure["layout"]["annotations"]]
     assert lanes == [
         "Rows per window", "Weighted drift", "Mean score (dotted: baseline)",
-        "AUC, realised, with 95 % interval (dotted: validation)",
+        "Realised AUC, 95 % interval (dotted: validation)",
     ]  # fmt: skip
     assert figure["layout"]["title"]["text"] == "Drift that counts was largest in the week of 7 Apr 2025"
 
@@ -188,7 +188,37 @@ def test_the_demo_goes_with_one_click_after_its_consequences(
 
 
 def test_the_windows_outside_the_period_do_not_count(seeded: Store, visit: Visit) -> None:
+    at = visit(period="Last 30 days")
+    drawn = json.loads(at.get("plotly_chart")[0].proto.spec)["data"]
+    bars = next(trace for trace in drawn if trace["type"] == "bar")
+    assert bars["x"][-1] == "2025-04-21T00:00:00.000"
+    assert len(bars["x"]) < 8
+
+
+def test_one_window_is_no_line_over_time(seeded: Store, visit: Visit) -> None:
     at = visit(period="Last 7 days")
-    bars = json.loads(at.get("plotly_chart")[0].proto.spec)["data"][-3]
-    assert bars["type"] == "bar"
-    assert bars["x"] == ["2025-04-21T00:00:00.000"]
+    assert not at.get("plotly_chart")
+    assert any("from the second window on" in caption.value for caption in at.caption)
+
+
+def test_links_name_the_model_and_the_period_for_a_new_tab(seeded: Store, visit: Visit) -> None:
+    fill(seeded, model="another")
+    at = visit(model="loans", period="Last 90 days")
+    looks = [link.proto.query_string for link in at.page_link if link.proto.label == "Look"]
+    assert looks
+    assert all("model=loans" in query and "period=Last+90+days" in query for query in looks)
+    assert "alert=performance" in looks[0]
+
+
+def test_a_partial_newest_window_does_not_hide_the_one_before(seeded: Store) -> None:
+    small = replace(
+        window(7),
+        rows=12,
+        features=tuple(
+            replace(f, state=DriftState.UNCLEAR, drifted=False, alert=AlertLevel.NONE) for f in window(7).features
+        ),
+    )
+    seen = reads.seen(seeded, "loans")
+    text, state = words.overview(seen, (window(4), window(5), small), schema())
+    assert (state, text) == ("page", "Champion v1: income drifted in the week of 7 Apr 2025.")
+    assert words.step(seen, (window(5), small))[3] == {"feature": "income", "window": "2025-04-07"}

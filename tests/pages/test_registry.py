@@ -37,7 +37,7 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
     answer = at.title[0].value
     made = release.lineage(home, loans.MODEL)
     auc = made.metrics["auc"]
-    assert "**v1** is champion of **loans**, made from 1 batch (800 rows, 6 Jan – 17 Jan 2025): " in answer
+    assert "**v1** is champion of **loans**, made from 1 batch (800 rows, 6–17 Jan 2025): " in answer
     assert f"validation AUC {auc.value:.3f} (" in answer
     assert "Promoted by **Ada** on " in loans.said(at)
     assert "because: “the first one”." in loans.said(at)
@@ -77,6 +77,26 @@ def test_rollback_brings_the_former_champion_back(home: Store, visit: Visit, tmp
     assert champion.version == 1
     assert "**v1** is champion of **loans**" in at.title[0].value
     assert [m.action for m in home.models.promotions(loans.MODEL)] == ["rollback", "promote", "promote"]
+
+
+def test_two_who_confirm_the_same_rollback_go_back_once(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "challenged")
+    loans.promote_again(home)
+    release.challenge(home, loans.MODEL, version=3)
+    release.promote(home, loans.MODEL, version=3, by="Grace", reason="newest")
+    sessions = [visit(PAGE), visit(PAGE)]
+    for at in sessions:
+        assert at.button(key="rollback").label == "Roll back to v2"
+        at.session_state["person_name"] = "Ada"
+        at.session_state["confirm_rollback_reason"] = "complaints"
+        at.button(key="rollback").click().run()
+    for at in sessions:
+        at.button(key="confirm_rollback_yes").click().run()
+        assert not at.exception
+    assert "has moved since you looked" in loans.said(sessions[1])
+    champion = home.models.champion(loans.MODEL)
+    assert champion is not None
+    assert champion.version == 2
 
 
 @pytest.mark.parametrize("page", ["release/training.py", "release/challenge.py", PAGE, "intake/batches.py"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.ui import panels, wording
+from pages.ui import glossary, panels, wording
 from pages.ui.wording import State
 from pipeline_core.records import AlertLevel, Measured, NotMeasured, TimeUnit
 from tests.pages.conftest import HOSTILE, schema
@@ -109,7 +109,7 @@ def test_a_hostile_name_can_only_be_read() -> None:
         assert mark not in told
     assert wording.safe(":material/delete:").startswith("\\:\u2060material")
     assert wording.safe("two\nlines\u202e") == "two lines"
-    assert wording.safe("$x$ [a](http://b)") == r"\$x\$ \[a\]\(http\:" + "\u2060"[:0] + r"\/\/b\)"
+    assert wording.safe("$x$ [a](http://b)") == r"\$x\$ \[a\]\(http\:" + "\u2060" + r"\/\/b\)"
     assert wording.plain("<b>x</b>&") == "&lt;b&gt;x&lt;/b&gt;&amp;"
 
 
@@ -129,15 +129,58 @@ def test_escaped_text_keeps_every_mark_behind_a_backslash(text: str) -> None:
             assert bare[at - 1] == "\\"
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "  =1", "＝1", "\ufeff=1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+a",
+        "-1+1",
+        "@x",
+        "\t=1",
+        "\tx",
+        "\rx",
+        "\nx",
+        "\0x",
+        "\0=1",
+        "  =1",
+        "＝1",
+        "\ufeff=1",
+        "-inf",
+        "-",
+        "+1_0",
+    ],
+)
 def test_no_spreadsheet_runs_a_cell(text: str) -> None:
     assert wording.cell(text) == f"'{text}"
 
 
 def test_figures_and_plain_text_stay_as_they_are_in_a_cell() -> None:
-    assert [wording.cell(v) for v in (-1.5, "income", None, "a=b")] == [-1.5, "income", None, "a=b"]
+    kept = [-1.5, "-1.5", "+2", "-1e-05", ".5", "income", None, "a=b", "1-2", ""]
+    assert [wording.cell(v) for v in kept] == kept
     assert panels.csv_text([{"=a": "=b", "n": -1}]) == "'=a,n\r\n'=b,-1\r\n"
     assert panels.csv_text([]) == "\r\n"
+
+
+def test_the_grid_with_its_own_csv_button_holds_harmless_cells_and_loses_no_column() -> None:
+    shown = panels._plain([{"=a": "=b", "'=a": -1, "n": "-2"}])
+    assert shown == {"'=a": ["'=b"], "''=a": [-1], "n": ["-2"]}
+
+
+def test_chart_labels_stay_different_and_are_no_template() -> None:
+    twins = ["a" * 40 + "x" + "b" * 40, "a" * 40 + "y" + "b" * 40, "a" * 40 + "z" + "b" * 40]
+    told = wording.labels(twins, length=20)
+    assert len(set(told)) == 3
+    assert [t.strip("ab") for t in told] == ["…x…", "…y…", "…z…"]
+    assert wording.labels(["same name, twice"] * 2, length=12)[1].endswith(" (2)")
+    assert max(map(len, told)) <= 20
+    assert wording.labels(["<b>", "%{x}"]) == ["&lt;b&gt;", "%\u2060{x}"]
+
+
+@pytest.mark.parametrize("text", ["http://evil.example/x", "www.evil.example", "WWW.evil.example", "a@evil.example"])
+def test_no_address_becomes_a_link(text: str) -> None:
+    told = wording.safe(text).replace("\\", "")
+    assert "\u2060" in told
+    assert told.replace("\u2060", "") == text
 
 
 def test_lists_of_names() -> None:
@@ -158,4 +201,4 @@ def test_metrics_have_names_and_definitions() -> None:
     assert [wording.metric_name(n) for n in ("auc", "rmse", "f1", "new_one")] == ["AUC", "RMSE", "F1", "new one"]
     assert wording.primary_metric(["accuracy", "auc_macro"]) == "auc_macro"
     assert wording.primary_metric(["accuracy"]) is None
-    assert {"auc", "effect", "p_adjusted", "weighted_drift", "smallest_detectable"} <= set(wording.GLOSSARY)
+    assert {"auc", "effect", "p_adjusted", "weighted_drift", "smallest_detectable"} <= set(glossary.GLOSSARY)

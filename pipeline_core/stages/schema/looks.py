@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.clock import ISO_8601, epoch_micros
+from pipeline_core.policy import NUMBER_MAX
 from pipeline_core.records import ColumnType, TimeUnit
 
 NEAR_UNIQUE_SHARE = 0.5
@@ -93,8 +94,9 @@ def _look(name: str, column: pa.ChunkedArray) -> Look:
     kind = column.type
     if pa.types.is_null(kind):
         column = column.cast(pa.float64())
-    elif pa.types.is_floating(kind):
-        column = pc.if_else(pc.fill_null(pc.is_finite(column), fill_value=False), column, None)
+    elif pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        usable = pc.less_equal(pc.abs(column.cast(pa.float64(), safe=False)), NUMBER_MAX)
+        column = pc.if_else(pc.fill_null(usable, fill_value=False), column, None)
     elif pa.types.is_string(kind):
         trimmed = pc.utf8_trim_whitespace(column)
         column = pc.if_else(pc.equal(trimmed, ""), None, trimmed)

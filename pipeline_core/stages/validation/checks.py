@@ -31,6 +31,7 @@ from pipeline_core.records import (
 )
 from pipeline_core.stages.validation.codes import FindingCode, percent
 from pipeline_core.stages.validation.conversion import NOT_STORED, TypedRows
+from pipeline_core.stages.validation.repeats import known_ids
 from pipeline_core.stats.distances import js_distance, ks_distance
 from pipeline_core.stats.twosample import share_test
 
@@ -50,7 +51,7 @@ _WORST = {
 _COMPARED = frozenset({Role.FEATURE, Role.PROTECTED})
 
 
-def check(typed: TypedRows, schema: Schema, policy: Policy) -> tuple[Finding, ...]:
+def check(typed: TypedRows, schema: Schema, policy: Policy, *, repeats: pa.Table | None = None) -> tuple[Finding, ...]:
     """List what a person should know about a batch, errors first.
 
     Parameters
@@ -61,6 +62,8 @@ def check(typed: TypedRows, schema: Schema, policy: Policy) -> tuple[Finding, ..
         With baselines.
     policy : Policy
         The limits of the door.
+    repeats : pa.Table, optional
+        The accepted rows whose ids come again; see ``repeats.known_ids``.
 
     Returns
     -------
@@ -74,6 +77,7 @@ def check(typed: TypedRows, schema: Schema, policy: Policy) -> tuple[Finding, ..
         *_columns(typed, schema),
         *(_weighed(f, schema, policy) for f in typed.failures),
         *_ids(typed, schema),
+        *(known_ids(repeats, schema, rows=rows) if repeats is not None else ()),
         *_times(typed, schema, policy),
     ]
     baselines = {b.column_id: b for b in schema.baselines}

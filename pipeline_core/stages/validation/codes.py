@@ -19,6 +19,7 @@ class FindingCode(StrEnum):
     UNSEEN_CATEGORY = "unseen_category"
     DISTRIBUTION_SHIFT = "distribution_shift"
     DUPLICATE_IDS = "duplicate_ids"
+    IDS_KNOWN = "ids_known"
     EVENT_TIME_MISSING = "event_time_missing"
     TARGET_UNKNOWN = "target_unknown"
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.clock import ISO_8601, epoch_micros
+from pipeline_core.policy import NUMBER_MAX
 from pipeline_core.records import Column, ColumnArrival, ColumnType, Finding, Role, Schema, Severity, Task, TimeUnit
 from pipeline_core.stages.validation.codes import FindingCode, percent
 
@@ -32,7 +33,7 @@ _FIRST_US = int(datetime(1, 1, 1, tzinfo=UTC).timestamp()) * _SECOND_US
 _LAST_US = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) * _SECOND_US
 _UNITS_IN_US = {"s": 1_000_000, "ms": 1_000, "us": 1}
 _WANTED = {
-    ColumnType.NUMBER: "a finite number",
+    ColumnType.NUMBER: "a number up to 1e38",
     ColumnType.CATEGORY: "text",
     ColumnType.TIMESTAMP: "a time (ISO 8601, or a number of seconds to nanoseconds since 1970)",
 }
@@ -56,7 +57,7 @@ def type_rows(table: pa.Table, schema: Schema, *, sha256: str, received_at: date
     """Give the rows of a file the schema's types.
 
     Numbers: integers, decimals, booleans (1 and 0) and text that is one number; NaN is a null, infinity
-    fails. Categories: text without blanks at its ends, blank is a null; numbers as text, whole ones
+    fails, and what is beyond ``NUMBER_MAX``. Categories: text without blanks at its ends, blank is a null; numbers as text, whole ones
     without ``.0``; booleans as ``true`` and ``false``, also where they are text. Timestamps: naive ones
     are UTC, text must be ISO 8601, numbers count from 1970 in the unit that their median size says.
     A target that is no class of the schema becomes a null.
@@ -168,7 +169,8 @@ def _numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
     number = column.cast(pa.float64(), safe=False)
-    return pc.if_else(pc.fill_null(pc.is_finite(number), fill_value=False), number, None)
+    usable = pc.less_equal(pc.abs(number), NUMBER_MAX)  # false for infinity and NaN too
+    return pc.if_else(pc.fill_null(usable, fill_value=False), number, None)
 
 
 def _text_numbers(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -275,7 +277,8 @@ def _event_times(
 ) -> pa.Array | pa.ChunkedArray:
     if schema.time is None:
         naive = np.datetime64(received_at.astimezone(UTC).replace(tzinfo=None), "us")
-        return pa.array(np.full(rows, naive), _US)
+        # a microsecond a row keeps the order of arrival, so that windows of one batch have times of their own
+        return pa.array(naive + np.arange(rows).astype("timedelta64[us]"), _US)
     values = typed[schema.time.column_id]
     if schema.time_unit is TimeUnit.CLOCK:
         return values

@@ -243,3 +243,35 @@ def test_an_unknown_kind_of_grid_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path, "a.parquet", rows(10))
     with DuckEngine() as engine, pytest.raises(InvalidDefinition, match="Grid kind"):
         engine.counts([file], [Grid(column_id="c001", kind="bins")])
+
+
+def test_rows_that_are_left_out_are_counted_nowhere(tmp_path: Path) -> None:
+    paths = [tmp_path / "a'b.parquet", tmp_path / "c.parquet"]
+    tables = [rows(100, seed=1), rows(50, seed=2)]
+    for path, table in zip(paths, tables, strict=True):
+        pq.write_table(table, path)
+    gone = pa.table({"file": [str(paths[0])] * 3 + [str(paths[1])], "row_number": [0, 5, 99, 7]})
+    left = pa.concat_tables([
+        tables[0].take([i for i in range(100) if i not in {0, 5, 99}]),
+        tables[1].take([i for i in range(50) if i != 7]),
+    ])
+    pq.write_table(left, tmp_path / "left.parquet")
+    meant, plain = Rows(files=tuple(paths), without=gone), Rows(files=(tmp_path / "left.parquet",))
+    assert meant == Rows(files=tuple(paths))
+    with DuckEngine() as engine:
+        assert sum(engine.days(Rows(files=tuple(paths))).values()) == 150
+        assert engine.days(meant) == engine.days(plain)
+        for buckets in ("day", "one", 40, [START, START + timedelta(days=2)]):
+            found = [
+                profiling.windows(engine.counts(r.files, GRIDS, buckets=buckets, without=r.without))
+                for r in (meant, plain)
+            ]
+            assert list(found[0]) == list(found[1])
+            for mine, theirs in zip(found[0].values(), found[1].values(), strict=True):
+                assert all(mine[c].keys.tolist() == theirs[c].keys.tolist() for c in theirs)
+                assert all(mine[c].n.tolist() == theirs[c].n.tolist() for c in theirs)
+        one = engine.counts(paths[:1], GRIDS, buckets="one", without=gone.slice(0, 0))
+        assert profiling.rows(one) == 100
+        assert engine.row_windows(meant, GRIDS, size=40).num_rows == 146
+        # another set of rows of the same files is not taken for the one before
+        assert engine.row_windows(Rows(files=tuple(paths), without=gone.slice(1)), GRIDS, size=40).num_rows == 147

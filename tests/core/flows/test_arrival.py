@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +15,10 @@ import pyarrow.csv
 import pytest
 
 from pipeline_core.errors import NotFound, Unreadable
-from pipeline_core.flows import intake
+from pipeline_core.flows import arrival, intake
 from pipeline_core.flows.arrival import receive
 from pipeline_core.records import AlertLevel, BatchStatus, Role
+from pipeline_core.stages import validation
 from pipeline_core.store.home import Store
 from tests.core.flows.deliveries import START, columns, parquet
 
@@ -96,9 +99,7 @@ def test_a_quarantined_batch_keeps_its_file_and_pages_somebody_once(store: Store
         "amount",
         None,
     )
-    assert alert.message.startswith(
-        "Batch b-0002 (300 rows from 'more.parquet') is quarantined: 1 finding is an error."
-    )
+    assert alert.message.startswith("Batch b-0002 (300 rows from 'more.parquet') is quarantined: Column 'amount'")
     assert (alert.window_start, alert.window_end) == (report.first_event_at, report.last_event_at)
 
 
@@ -140,3 +141,97 @@ def test_hostile_names_pass_through_every_room(tmp_path: Path) -> None:
         assert report.status is BatchStatus.ACCEPTED
         levels = opened.batches.counts("m", batch_ids=[report.batch_id])["level"].to_pylist()
         assert {"<b>0</b>", "<b>1</b>", "<b>2</b>"} <= set(levels)
+
+
+# --- ids that are known -------------------------------------------------------------------------
+
+
+def customers(month: int, rows: int = 300, *, day: int = 0, labelled: bool = True) -> dict[str, Any]:
+    content = {"key": [f"cust{i}" for i in range(rows)], **columns(rows, day=day)}
+    content["amount"] = [a + month for a in content["amount"]]
+    return content if labelled else {k: v for k, v in content.items() if k != "y"}
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "keyed") as opened:
+        first = parquet(tmp_path, customers(1), "january.parquet")
+        intake.define(opened, "m", first, target="y", time="when", id="key")
+        yield opened
+
+
+def test_an_id_of_another_row_never_takes_its_label(keyed: Store, tmp_path: Path) -> None:
+    """January's customers come again in February without a target: their features are not January's outcome."""
+    february = receive(keyed, "m", parquet(tmp_path, customers(2, day=31, labelled=False)))
+    (finding,) = [f for f in february.findings if f.code == "ids_known"]
+    assert (february.status, finding.severity, finding.value) == (BatchStatus.QUARANTINED, "error", 1.0)
+    assert "300 ids came before with another event time (b-0001)" in finding.message
+    summary = keyed.batches.select("m", to=tmp_path / "out.parquet")
+    assert (summary.batches, summary.rows) == (("b-0001",), 300)
+
+
+def test_the_same_rows_again_replace_the_old_ones_everywhere(keyed: Store, tmp_path: Path) -> None:
+    again = {k: v[100:200] for k, v in customers(1).items()}
+    again["amount"] = [1_000.0] * 100
+    batch = receive(keyed, "m", parquet(tmp_path, again))
+    assert [(f.code, f.severity) for f in batch.findings if f.column == "key"] == [("ids_known", "info")]
+    assert batch.status is BatchStatus.ACCEPTED
+    assert keyed.batches.select("m", to=tmp_path / "out.parquet").rows == 300
+    counts = keyed.batches.counts("m")
+    amount = counts.filter(pc.equal(counts["column_id"], "c003"))
+    assert pc.sum(amount["n"]).as_py() == 300
+    assert pc.sum(amount.filter(pc.equal(amount["cell"], 1_000))["n"]).as_py() == 100
+    assert min(counts["n"].to_pylist()) > 0
+    replaced = keyed.repeats.replaced("m", ["b-0001"])
+    assert replaced["row_number"].to_pylist() == list(range(100, 200))
+
+
+def test_without_an_event_time_other_values_are_told(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "home") as opened:
+        first = {k: v for k, v in customers(1).items() if k != "when"}
+        intake.define(opened, "m", parquet(tmp_path, first, "first.parquet"), target="y", id="key")
+        same = receive(opened, "m", parquet(tmp_path, {k: v[:50] for k, v in first.items()}))
+        other = {**first, "amount": [a + 1 for a in first["amount"]]}
+        changed = receive(opened, "m", parquet(tmp_path, other, "other.parquet"))
+        found = [[(f.severity, f.value) for f in b.findings if f.code == "ids_known"] for b in (same, changed)]
+        assert found == [[("info", 1.0)], [("warning", 1.0)]]
+        assert "b-0001, b-0002" in next(f.message for f in changed.findings if f.code == "ids_known")
+        assert opened.batches.counts("m", batch_ids=["b-0001", "b-0002"]).num_rows == 0
+
+
+def test_a_batch_that_came_in_between_is_noticed(keyed: Store, tmp_path: Path) -> None:
+    again = {k: v[:20] for k, v in customers(1).items()}
+    schema = keyed.models.schema("m")
+    arrived = arrival.arrive(keyed, parquet(tmp_path, again))
+    typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
+    judged = arrival.judge(keyed, schema, typed)
+    receive(keyed, "m", parquet(tmp_path, {k: v[10:30] for k, v in customers(1).items()}, "between.parquet"))
+    kept = arrival.keep(keyed, schema, arrived=arrived, judged=judged)
+    assert kept.batch_id == "b-0003"
+    assert "b-0001, b-0002" in next(f.message for f in kept.findings if f.code == "ids_known")
+    counts = keyed.batches.counts("m")
+    assert pc.sum(counts.filter(pc.equal(counts["column_id"], "c004"))["n"]).as_py() == 300
+
+
+# --- quarantined, and sent again ----------------------------------------------------------------
+
+
+def test_a_quarantined_file_is_judged_again(store: Store, tmp_path: Path) -> None:
+    content = columns(300, day=10)
+    content["when"][:6] = [None] * 6
+    path = parquet(tmp_path, content)
+    bad = receive(store, "m", path)
+    again = receive(store, "m", path)
+    assert (bad.status, again.batch_id, again.duplicate) == (BatchStatus.QUARANTINED, "b-0002", True)
+    store.policy = replace(store.policy, failed_share_max=0.05)
+    good = receive(store, "m", path)
+    assert (good.batch_id, good.status, good.duplicate, good.labelled_rows) == (
+        "b-0003",
+        BatchStatus.ACCEPTED,
+        False,
+        300,
+    )
+    assert [b.batch_id for b in store.batches.list("m", status=BatchStatus.QUARANTINED)] == ["b-0002"]
+    store.policy = replace(store.policy, failed_share_max=0.0)
+    assert (receive(store, "m", path).batch_id, receive(store, "m", path).duplicate) == ("b-0003", True)
+    assert len(store.signals.alerts("m")) == 1

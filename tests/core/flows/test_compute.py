@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +59,11 @@ def step(request: Ask, progress: compute.Progress) -> Told:
         os._exit(7)
     if request.how == "sleep":
         time.sleep(60)
+    if request.how == "beat":
+        for _ in range(600):
+            with request.path.open("ab") as file:
+                file.write(b".")
+            time.sleep(0.1)
     print("a library that prints to standard output")
     return Told(
         total=request.left + 40,
@@ -144,6 +152,37 @@ def test_children_are_stopped_with_the_process_that_waits() -> None:
     assert ["SIGTERM; it was stopped" in f.message for f in failures] == [True]
 
 
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    pulse = tmp_path / "pulse"
+    code = (
+        "import sys; from pathlib import Path; from pipeline_core.flows import compute\n"
+        "from tests.core.flows import test_compute as here\n"
+        "compute.in_child(here.step, here.Ask(how='beat', path=Path(sys.argv[1])))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(pulse)], cwd=Path(__file__).parents[3]) as parent:
+        try:
+            wait_for(lambda: pulse.exists() and pulse.stat().st_size > 2)
+        finally:
+            parent.kill()
+    beats = -1
+
+    def still() -> bool:
+        nonlocal beats
+        before, beats = beats, pulse.stat().st_size
+        time.sleep(0.5)
+        return before == beats
+
+    wait_for(still)
+    assert beats < 200
+
+
+def wait_for(true: Callable[[], bool], *, within_s: float = 30) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_an_error_of_no_known_kind_is_a_failed_computation() -> None:
     with pytest.raises(ComputeFailed, match=r"odd \(Unheard\)"):
         compute._answer({"error": "Unheard", "message": "odd"}, Told)
@@ -153,10 +192,11 @@ def test_the_childs_side_writes_an_answer_or_a_known_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(os, "nice", lambda _by: 3)
+    monkeypatch.setattr(compute, "_end_with", lambda _parent: None)  # the parent of the tests is none of its business
     kept = os.dup(1)  # the child gives its standard output away
     for how, key in (("add", "result"), ("known", "error")):
         task, answer = tmp_path / f"{how}.json", tmp_path / f"{how}-answer.json"
-        told = {"step": f"{__name__}:step", "request": {"how": how}, "answer": str(answer)}
+        told = {"step": f"{__name__}:step", "request": {"how": how}, "answer": str(answer), "parent": os.getppid()}
         task.write_text(json.dumps(told), encoding="utf-8")
         assert compute.main(str(task)) == 0
         os.dup2(kept, 1)

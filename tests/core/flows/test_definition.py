@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound
+from pipeline_core.flows import arrival
+from pipeline_core.flows.arrival import receive
 from pipeline_core.flows.definition import define, preview
-from pipeline_core.records import BatchStatus, ColumnType, Role, Task, TimeUnit
+from pipeline_core.records import BatchStatus, ColumnType, Finding, Role, Severity, Task, TimeUnit
 from pipeline_core.store.home import Store
 from tests.core.flows.deliveries import START, columns, parquet
 
@@ -137,3 +140,43 @@ def test_preview_stores_nothing(tmp_path: Path) -> None:
     assert seen.rows.num_rows == 20
     assert (seen.suggestion.target, seen.suggestion.time, seen.suggestion.rows) == ("y", "when", 400)
     assert list(tmp_path.iterdir()) == [tmp_path / "more.parquet"]
+
+
+def test_defining_again_keeps_the_positive_class_unless_another_is_named(store: Store, tmp_path: Path) -> None:
+    path = parquet(tmp_path, columns())
+    guess = define(store, "n", path, target="y", time="when").schema.positive
+    other = "no" if guess == "yes" else "yes"
+    define(store, "m", path, target="y", time="when", positive=other)
+    assert define(store, "m", path, target="y", time="when").schema.positive == other
+    assert define(store, "m", path, target="y", time="when", positive=guess).schema.positive == guess
+    with pytest.raises(
+        InvalidDefinition, match="of task binary with the classes no, yes; this file makes it multiclass"
+    ):
+        define(store, "m", path, target="y", time="when", task=Task.MULTICLASS)
+
+
+def test_a_quarantined_file_defines_a_model_and_is_its_batch_or_does_neither(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(store, "m", parquet(tmp_path, columns()), target="y", time="when")
+    gaps = columns(300, day=40)
+    gaps["city"] = [None if i % 2 else c for i, c in enumerate(gaps["city"])]
+    path = parquet(tmp_path, gaps, "gaps.parquet")
+    assert receive(store, "m", path).status is BatchStatus.QUARANTINED
+    with monkeypatch.context() as patched:
+        # between the first look at it and the transaction another batch makes it unacceptable
+        judged = arrival.judge
+        bad = Finding(code="x", column=None, severity=Severity.ERROR, message="Meanwhile.")
+        seen = iter([(), (bad,)])
+
+        def second_thoughts(*given: Any) -> arrival.Judged:
+            return replace(judged(*given), findings=next(seen), batch_id="b-0099")
+
+        patched.setattr(arrival, "judge", second_thoughts)
+        patched.setattr("pipeline_core.flows.definition.judge", second_thoughts)
+        with pytest.raises(InvalidDefinition, match="cannot be defined by this file"):
+            define(store, "m", path, target="y", time="when")
+    assert store.models.schema("m").schema_version == 1
+    made = define(store, "m", path, target="y", time="when")
+    assert (made.schema.schema_version, made.batch.batch_id, made.batch.status) == (2, "b-0003", BatchStatus.ACCEPTED)
+    assert (made.batch.schema_version, made.batch.duplicate) == (2, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,3 +122,16 @@ def test_labels_of_a_quarantined_or_unlabelled_batch(store: Store, tmp_path: Pat
     empty = parquet(tmp_path, columns(100, day=50) | {"y": [None] * 100}, "e.parquet")
     with pytest.raises(InvalidDefinition, match="column 'y' has no value in it"):
         labels(store, "plain", empty)
+
+
+def test_a_quarantined_file_is_judged_again_before_its_labels_are_refused(store: Store, tmp_path: Path) -> None:
+    content = keyed(100, day=60, first=2_000)
+    content["when"][:4] = [None] * 4
+    path = parquet(tmp_path, content, "gaps.parquet")
+    with pytest.raises(Quarantined, match="which is quarantined"):
+        labels(store, "keyed", path)
+    with pytest.raises(Quarantined, match="which is quarantined"):
+        labels(store, "keyed", path)
+    store.policy = replace(store.policy, failed_share_max=0.1)
+    assert figures(labels(store, "keyed", path)) == (100, 100, 0, 0, 0)
+    assert figures(labels(store, "keyed", path)) == (100, 0, 0, 100, 0)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
 
-from pipeline_core.errors import ComputeFailed, NotEnough, NotFound, Refused
-from pipeline_core.flows import release
+from pipeline_core.errors import ComputeFailed, NotEnough, NotFound, Refused, Stale
+from pipeline_core.flows import intake, release
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
 from pipeline_core.records import Decision, Measured, ModelVersion, Stage, Task, TimeUnit
 from pipeline_core.store.home import Store
 from tests.core import modelling
 from tests.core.flows import homes
+from tests.core.flows.deliveries import columns, parquet
 
 WHO = {"by": "Ada", "reason": "it passed"}
 
@@ -94,7 +96,7 @@ def test_the_same_rows_give_the_same_model(store: Store) -> None:
 @pytest.mark.parametrize("task", [Task.MULTICLASS, Task.REGRESSION])
 def test_other_tasks_train_and_go_out(task: Task, tmp_path: Path) -> None:
     with homes.home(tmp_path / "home", task) as store:
-        store.policy = Policy(shap_rows=50)
+        store.policy = Policy(shap_rows=50, class_rows_min=20)
         version = train(store, estimator="lightgbm")
         assert release.promote(store, "loans", version=version.version, **WHO).version == 1
         assert store.models.verdict("loans", 1).verdict is Decision.PROMOTE
@@ -197,6 +199,28 @@ def test_rolling_back_returns_the_seat(store: Store) -> None:
     assert release.lineage(store, "loans").promoted_by == "Grace"
 
 
+def test_two_who_roll_back_the_same_champion_go_back_once(store: Store) -> None:
+    store.policy = replace(store.policy, class_rows_min=1)
+    for number in (1, 2, 3):
+        train(store)
+        if number > 1:
+            release.challenge(store, "loans")
+        release.promote(store, "loans", version=number, expected_epoch=number - 1, **WHO)
+    assert release.rollback(store, "loans", expected_epoch=3, **WHO).version == 2
+    with pytest.raises(Stale, match="has moved since you looked, and version 2 is champion now"):
+        release.rollback(store, "loans", expected_epoch=3, **WHO)
+    assert store.models.champion("loans").version == 2
+    with pytest.raises(Stale):
+        release.promote(store, "loans", version=3, expected_epoch=3, **WHO)
+    assert release.rollback(store, "loans", **WHO).version == 1
+
+
+def test_a_move_that_nobody_made_yet_is_stale_too(store: Store) -> None:
+    train(store)
+    with pytest.raises(Stale, match="there is no champion now"):
+        release.promote(store, "loans", version=1, expected_epoch=1, **WHO)
+
+
 def test_lineage_names_data_metrics_and_the_person(store: Store) -> None:
     with pytest.raises(NotFound, match="has no champion yet"):
         release.lineage(store, "loans")
@@ -218,3 +242,19 @@ def test_a_model_without_event_time_goes_the_same_way(tmp_path: Path) -> None:
         assert version.dataset.holdout_from is None
         assert release.promote(store, "loans", version=1, **WHO).epoch == 1
         assert store.models.verdict("loans", 1).rows == version.dataset.holdout_rows
+
+
+@pytest.mark.parametrize("order", ["clock", "row"])
+def test_rows_without_an_event_time_are_not_trained_on(tmp_path: Path, order: str) -> None:
+    content = columns(1_000)
+    if order == "row":
+        content["when"] = [float(i // 10) for i in range(1_000)]
+    content["when"][3:999:200] = [None] * 5
+    with Store.open(tmp_path / "home") as opened:
+        opened.policy = Policy(shap_rows=50)
+        made = intake.define(opened, "m", parquet(tmp_path, content), target="y", time="when")
+        assert (made.schema.time_unit, made.batch.labelled_rows) == (TimeUnit(order), 1_000)
+        version = release.train(opened, "m", compute=in_process, estimator="logistic_regression")
+        assert version.dataset.rows == version.dataset.fit_rows + version.dataset.holdout_rows == 995
+        assert version.dataset.holdout_from is not None
+        assert release.challenge(opened, "m").rows == version.dataset.holdout_rows

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows.times import parse_time
+from pipeline_core.flows.times import number_of, parse_time
 from pipeline_core.records import TimeUnit
 from tests.core import modelling
 
@@ -38,6 +38,15 @@ def test_numbers_count_days_or_rows(given: object) -> None:
     assert parse_time(given, day) == datetime(1971, 2, 5, tzinfo=UTC)
     assert parse_time(given, row) == datetime(1970, 1, 1, 0, 6, 40, tzinfo=UTC)
     assert parse_time("1971-02-05", day) == datetime(1971, 2, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("number", [0, 400, -3, 10.5])
+@pytest.mark.parametrize("unit", [TimeUnit.DAY, TimeUnit.ROW])
+def test_a_number_comes_back_as_it_was_given(number: float, unit: TimeUnit) -> None:
+    moment = parse_time(number, modelling.schema(unit=unit))
+    assert moment is not None
+    found = number_of(moment, unit)
+    assert (found, type(found)) == (number, type(number))
 
 
 @pytest.mark.parametrize("given", ["next spring", "2025-13-01", "400.5", 400, float("inf")])

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
 from pipeline_core.flows import release, verdicts
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
-from pipeline_core.records import Decision, Measured, ModelVersion, NotMeasured, Task, TimeUnit
+from pipeline_core.records import Decision, Measured, ModelVersion, Role, Task, TimeUnit
 from pipeline_core.stages import training
 from pipeline_core.store.home import Store
 from tests.core import modelling
@@ -84,6 +85,23 @@ def test_without_event_time_the_rows_are_those_that_no_version_was_fitted_on(tmp
         assert verdicts.challenge(store, "loans").rows in range(5, 21)
 
 
+def test_without_ids_a_row_that_comes_again_is_still_one_that_was_fitted_on(tmp_path: Path) -> None:
+    columns = tuple(replace(c, role=Role.EXCLUDED) if c.role is Role.ID else c for c in modelling.schema().columns)
+    schema = replace(modelling.schema(unit=TimeUnit.NONE), columns=columns)
+    with Store.open(tmp_path / "home") as store:
+        store.policy = Policy(shap_rows=50)
+        store.models.define(schema)
+        first = modelling.rows(400)
+        again = first.set_column(0, "row_id", pa.array([f"other-{i}" for i in range(400)]))
+        homes.deliver(store, schema, first)
+        version = train(store)
+        homes.deliver(store, schema, again)
+        held = first.filter(pa.array(training.held_out(first, schema, version.dataset.holdout_share)))
+        assert held.num_rows == version.dataset.holdout_rows
+        unseen = verdicts._unseen_rows(store, version, None)
+        assert sorted(unseen["c001"].to_pylist()) == sorted([*held["c001"].to_pylist()] * 2)
+
+
 def test_the_newest_newer_version_challenges_unless_one_is_named(store: Store) -> None:
     with pytest.raises(NotFound, match=r"Model 'loans' has no version to challenge with\. Train one first"):
         verdicts.challenge(store, "loans")
@@ -106,18 +124,146 @@ def test_no_unseen_row_is_not_enough(store: Store, monkeypatch: pytest.MonkeyPat
     train(store)
     version = store.models.version("loans", 1)
     far = replace(version, dataset=replace(version.dataset, holdout_from=modelling.START + timedelta(days=900)))
-    with pytest.raises(NotEnough, match=r"no labelled row that version 1 and version 1 was not fitted on"):
-        verdicts._unseen_rows(store, far, far)
+    assert verdicts._unseen_rows(store, far, far).num_rows == 0
+    monkeypatch.setattr(verdicts, "_challenger", lambda *_: far)
+    with pytest.raises(NotEnough, match=r"no labelled row that version 1 was not fitted on\. Receive newer rows"):
+        verdicts.challenge(store, "loans")
 
 
-def test_a_champion_of_other_classes_is_not_compared_with(store: Store) -> None:
+# --- a model that was defined again -------------------------------------------------------------
+
+
+def define_again(store: Store, **changes: object) -> None:
+    store.models.define(replace(modelling.schema(), schema_version=2, **changes))
+
+
+def test_a_champion_of_the_other_positive_class_is_compared_by_the_same_class(store: Store) -> None:
     train(store)
     release.promote(store, "loans", version=1, **WHO)
-    schema = modelling.schema(Task.BINARY)
-    store.models.define(replace(schema, schema_version=2, positive="no"))
+    before = store.models.verdict("loans", 1).metrics
+    define_again(store, positive="no", classes=("yes", "no"))
     train(store)
     verdict = verdicts.challenge(store, "loans")
-    assert (verdict.champion, verdict.verdict) == (1, Decision.PROMOTE)
-    assert "predicts other classes" in verdict.reasons[0]
-    assert isinstance(verdict.metrics["brier"].champion, NotMeasured)
-    assert release.promote(store, "loans", version=2, **WHO).previous == 1
+    assert (verdict.version, verdict.champion, verdict.rows) == (2, 1, 80)
+    # the AUC is the same for either class; what tells the classes apart has to be turned round
+    auc, share = verdict.metrics["auc"], verdict.metrics["positive_share"]
+    assert auc.champion.value == pytest.approx(before["auc"].challenger.value, abs=1e-9)
+    assert auc.champion.value == pytest.approx(auc.challenger.value, abs=1e-3)
+    assert share.champion.value == pytest.approx(1 - before["positive_share"].challenger.value, abs=1e-9)
+    assert share.champion.value == pytest.approx(share.challenger.value, abs=0.03)
+    assert verdict.metrics["brier"].champion.value == pytest.approx(before["brier"].challenger.value, abs=1e-9)
+
+
+def test_a_worse_version_does_not_take_the_seat_by_another_positive_class(store: Store) -> None:
+    train(store)
+    release.promote(store, "loans", version=1, **WHO)
+    homes.deliver(store, modelling.schema(), modelling.rows(1000, seed=2, day=3))
+    # without what matters most, yet better than a coin
+    features = modelling.schema().columns
+    columns = tuple(replace(c, role=Role.EXCLUDED) if c.column_id == "c001" else c for c in features)
+    define_again(store, positive="no", columns=columns)
+    second = train(store)
+    assert second.metrics["auc"].value > 0.5
+    verdict = verdicts.challenge(store, "loans")
+    assert (verdict.champion, verdict.verdict) == (1, Decision.KEEP)
+    with pytest.raises(Refused, match="The gate says 'keep' on version 2"):
+        release.promote(store, "loans", version=2, **WHO)
+
+
+@pytest.mark.parametrize("task", [Task.BINARY, Task.MULTICLASS])
+def test_a_champion_of_other_classes_keeps_its_seat(store: Store, task: Task) -> None:
+    train(store)
+    release.promote(store, "loans", version=1, **WHO)
+    define_again(store, task=task, positive=None if task is Task.MULTICLASS else "yes", classes=("maybe", "no", "yes"))
+    train(store)
+    verdict = verdicts.challenge(store, "loans")
+    assert (verdict.champion, verdict.verdict) == (1, Decision.INSUFFICIENT)
+    assert verdict.reasons[0].startswith(
+        "Version 1, the champion, predicts the classes 'no', 'yes', and this version the classes 'maybe', 'no', 'yes',"
+    )
+    assert not any(isinstance(c.champion, Measured) for c in verdict.metrics.values())
+    assert isinstance(verdict.metrics["accuracy"].challenger, Measured)
+    with pytest.raises(Refused, match="The gate says 'insufficient' on version 2"):
+        release.promote(store, "loans", version=2, **WHO)
+
+
+# --- what a verdict rests on --------------------------------------------------------------------
+
+
+def relabel(store: Store, row_id: str, value: str) -> None:
+    store.batches.set_labels("loans", pa.table({"row_id": [row_id], "value": [value]}))
+
+
+def test_a_verdict_falls_with_its_rows(store: Store) -> None:
+    train(store)
+    verdict = verdicts.challenge(store, "loans")
+    assert len(verdict.sha256) == 64
+    assert verdicts.evidence(store, verdict) == verdict.sha256
+    # a row that was fitted on, and rows of a later time, are no part of it
+    relabel(store, "s1-0", "no" if modelling.rows(400)["label"][0].as_py() == "yes" else "yes")
+    homes.deliver(store, modelling.schema(), modelling.rows(100, seed=3, day=6))
+    assert verdicts.evidence(store, verdict) == verdict.sha256
+    right = modelling.rows(400)["label"][399].as_py()
+    relabel(store, "s1-399", "no" if right == "yes" else "yes")
+    assert verdicts.evidence(store, verdict) != verdict.sha256
+    with pytest.raises(
+        Refused, match=r"the rows that this verdict rests on have changed since.*Challenge version 1 again"
+    ):
+        release.promote(store, "loans", version=1, **WHO)
+    relabel(store, "s1-399", right)
+    assert release.promote(store, "loans", version=1, **WHO).verdict_id == verdict.verdict_id
+
+
+def test_a_row_that_comes_again_changes_what_the_verdict_rests_on(store: Store) -> None:
+    train(store)
+    verdict = verdicts.challenge(store, "loans")
+    homes.deliver(store, modelling.schema(), modelling.rows(400).slice(398))
+    assert verdicts.evidence(store, verdict) != verdict.sha256
+    with pytest.raises(Refused, match="have changed since"):
+        release.promote(store, "loans", version=1, **WHO)
+    assert verdicts.challenge(store, "loans").verdict is Decision.PROMOTE
+    assert release.promote(store, "loans", version=1, **WHO).version == 1
+
+
+@pytest.mark.parametrize("limit", [20, 50_000])
+def test_without_event_time_the_rows_are_found_again_too(tmp_path: Path, limit: int) -> None:
+    with homes.home(tmp_path / "home", unit=TimeUnit.NONE) as store:
+        store.policy = Policy(shap_rows=50, gate_rows_max=limit, class_rows_min=1)
+        train(store)
+        ids = modelling.rows(400)["row_id"].to_pylist()
+        fitted = next(i for i, held in enumerate(training.hashed_holdout(ids, 0.2)) if not held)
+        # the newest row was fitted on: the verdict ends before it
+        homes.deliver(store, modelling.schema(unit=TimeUnit.NONE), modelling.rows(400, day=9).slice(fitted, 1))
+        verdict = verdicts.challenge(store, "loans")
+        assert verdict.rows > 0
+        assert verdicts.evidence(store, verdict) == verdict.sha256
+
+
+def test_a_verdict_of_before_rows_were_named_still_counts(store: Store) -> None:
+    train(store)
+    old = replace(verdicts.challenge(store, "loans"), verdict_id="old", sha256="")
+    store.models.add_verdict(old)
+    relabel(store, "s1-399", "no")
+    assert release.promote(store, "loans", version=1, **WHO).verdict_id == "old"
+
+
+def test_a_verdict_says_how_many_were_tried(store: Store) -> None:
+    store.policy = replace(store.policy, class_rows_min=1)
+    train(store)
+    train(store)
+    assert "tried" not in " ".join(verdicts.challenge(store, "loans").reasons)
+    assert verdicts.challenge(store, "loans", version=1).reasons[-1] == (
+        "This is the 2nd challenge, and the 2nd version tried on these rows: the more are tried, the likelier one passes"
+        " by luck."
+    )
+    release.promote(store, "loans", version=1, **WHO)
+    assert "tried" not in " ".join(verdicts.challenge(store, "loans").reasons)
+    again = verdicts.challenge(store, "loans").reasons[-1]
+    assert again.startswith("This is the 2nd challenge since the champion last moved, and the 1st version tried")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (113, "113th")]
+)
+def test_ordinals(number: int, said: str) -> None:
+    assert verdicts._ordinal(number) == said

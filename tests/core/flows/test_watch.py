@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import InvalidDefinition, NotFound, Unreadable
 from pipeline_core.flows import intake, watch
-from pipeline_core.records import AlertLevel, DriftState, Grid, Measured
+from pipeline_core.records import AlertLevel, BatchStatus, DriftState, Grid, Measured
 from pipeline_core.stages.training import hashed_holdout
 from pipeline_core.store.home import Store
 from tests.core.flows import watching
@@ -145,6 +148,13 @@ def test_a_feature_or_time_that_cannot_be_is_said(store: Store) -> None:
         watch.check(store, MODEL, window="fortnight")
 
 
+def test_a_feature_that_is_not_counted_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = replace(store.models.schema(MODEL), grids=())
+    monkeypatch.setattr(store.models, "schema", lambda *_: bare)
+    with pytest.raises(NotFound, match=r"^Column 'age' of model 'loans' is not counted"):
+        watch.distribution(store, MODEL, feature="age", start=START, end=START + DAY)
+
+
 def test_one_column_that_cannot_be_read_again_costs_the_others_nothing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,3 +232,53 @@ def test_without_an_event_time_later_batches_are_watched(tmp_path: Path) -> None
     expected = [distance(fitted, part)[0] for part in (later[:1_000], later[1_000:])]
     assert [statistic for statistic, _ in income_of(parts)] == pytest.approx(expected, abs=1e-12)
     assert [statistic for statistic, _ in income_of(days)] == pytest.approx([distance(fitted, later)[0]], abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, np.ndarray]]:
+    """Rows 1,000 to 2,399 come again with other incomes: fitted ones, held-out ones and later ones."""
+    folder = tmp_path_factory.mktemp("again")
+    with Store.open(folder / "home") as opened:
+        watching.champion(opened, folder)
+        watching.deliver(opened, folder)
+        stream_rows = pa.concat_tables([watching.rows(0, LEARNED, seed=1), watching.rows(LEARNED, LATER, seed=2)])
+        part = stream_rows.slice(1_000, 1_400).drop_columns(["outcome"])
+        part = part.set_column(2, "income", pc.add(part["income"], 0.5))
+        batch = intake.receive(opened, MODEL, watching.write(folder, "again.parquet", part))
+        assert batch.status is BatchStatus.ACCEPTED
+        for batch_id in ("b-0001", batch.batch_id):
+            intake.score(opened, MODEL, batch_id=batch_id)
+        income = stream()["income"].copy()
+        income[1_000:2_400] += 0.5
+        yield opened, income
+
+
+@pytest.mark.parametrize("window", ["1d", "7d", "10d", "300rows"])
+def test_a_row_that_came_again_counts_once(corrected: tuple[Store, np.ndarray], window: str) -> None:
+    store, income = corrected
+    report, since, when = watch.check(store, MODEL, window=window), cut_at(store), stream()["when"]
+    fitted = stream()["income"][when < moment(since)]  # as it was learned
+    assert sum(w.rows for w in report.windows) == LEARNED + LATER - 1_120
+    assert [w.performance.scored_rows for w in report.windows] == [w.rows for w in report.windows]
+    assert sum(w.performance.labelled_rows for w in report.windows) == LEARNED + 1_000 - 1_120
+    later, first = income[when >= moment(since)], 0
+    for w, (statistic, p_value) in zip(report.windows, income_of(report), strict=True):
+        expected = distance(fitted, later[first : first + w.rows])
+        first += w.rows
+        assert statistic == pytest.approx(expected[0], abs=1e-12)
+        assert p_value == pytest.approx(expected[1], abs=1e-9)
+        drawn = watch.distribution(store, MODEL, feature="income", start=w.start, end=w.end)
+        assert drawn.current_rows == w.rows
+
+
+def test_without_an_event_time_a_fitted_row_that_comes_again_is_watched_once(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "home") as opened:
+        watching.champion(opened, tmp_path, time=None)
+        watching.deliver(opened, tmp_path)
+        again = pa.concat_tables([watching.rows(1_200, 200, seed=1), watching.rows(LEARNED, 300, seed=2)])
+        path = watching.write(tmp_path, "again.parquet", again.drop_columns(["outcome"]))
+        intake.score(opened, MODEL, path)
+        for window in ("1d", "1000rows"):
+            windows = watch.check(opened, MODEL, window=window).windows
+            assert sum(w.rows for w in windows) == LATER + 200
+            assert sum(w.performance.scored_rows for w in windows) == LATER + 200

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.errors import InvalidDefinition
+from pipeline_core.errors import InvalidDefinition, NotFound
 from pipeline_core.flows import watched
 from pipeline_core.records import Grid, ModelVersion
 from pipeline_core.stages import profiling
@@ -132,10 +132,11 @@ def test_too_many_windows_of_rows_are_refused_before_they_are_cut(store: Store, 
         watched.cut(store, engine, seen, window="1rows")
 
 
-def test_a_column_without_a_grid_is_drawn_by_its_values() -> None:
+def test_a_column_without_a_grid_has_no_distribution() -> None:
     schema = modelling.schema()
-    found = [watched.grid_of(schema, column_id) for column_id in ("c001", "c002", "c004")]
-    assert [g.kind for g in found] == ["cells", "value", "level"]
+    assert [watched.grid_of(schema, column_id).kind for column_id in ("c001", "c003")] == ["cells", "level"]
+    with pytest.raises(NotFound, match=r"^Column 'income' of model 'loans' is not counted, so it has no distribution"):
+        watched.grid_of(schema, "c002")
 
 
 def test_midnight_is_in_utc() -> None:

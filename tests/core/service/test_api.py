@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+import io
 import json
+import zipfile
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +148,187 @@ def test_an_upload_above_the_limit_is_413(client: Client, held: Host, declared: 
     assert "1,000 bytes" in reply.json()["message"]
 
 
+def test_a_form_above_the_limit_is_413(client: Client, held: Host) -> None:
+    held.store.policy = replace(held.store.policy, upload_bytes_max=1000)
+    reply = client.post("/models/m/batches", files={"file": ("x.csv", b"x" * 2_000_000)})
+    assert (reply.status_code, reply.json()["error"]) == (413, "Request Entity Too Large")
+    assert not [p for p in (held.store.home / "work").rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("length", ["-5", "abc", "9" * 400, "²"])
+def test_a_declared_length_that_is_none_is_not_believed(client: Client, champion: Host, length: str) -> None:
+    reply = client.post(
+        "/models/loans/batches", content=b"a\n1\n", headers={"Content-Length": length.encode("latin-1")}
+    )
+    assert reply.status_code == (413 if length.startswith("9") else 422)
+
+
+def zipped() -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", b"0" * 30_000_000)
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "empty"),
+        (b" \n\n", "empty"),
+        (b"PAR1" + b"\0" * 60 + b"PAR1", "cannot be read"),
+        (b"a\0b\n1,2\n", "zero bytes"),
+        (b"\xff\xfea\x00,\x00b\x00", "UTF-16"),
+        (b"a,b\n1,\xe9\n", "not UTF-8"),
+        (b"a,b\n1\n", "fields"),
+        (b"a,a\n1,2\n", "differ in nothing but case"),
+        (b"[" * 50_000, "name of 50,000 characters"),
+        (b'{"a":' * 20_000, "not JSON"),
+        (b'[{"a": 1}, 2]', "not an object"),
+        (zipped(), "zip archive"),
+        (gzip.compress(b"0" * 30_000_000), "gzip"),
+        (b"\x80\x04\x95cos\nsystem\n", "pickle"),
+    ],
+    ids=[
+        "empty",
+        "blank",
+        "torn",
+        "nul",
+        "utf16",
+        "latin1",
+        "ragged",
+        "twins",
+        "deep",
+        "deeper",
+        "list",
+        "zip",
+        "gz",
+        "pickle",
+    ],
+)
+def test_what_is_no_table_is_422_with_a_sentence_whatever_it_is_called(
+    client: Client, champion: Host, content: bytes, word: str
+) -> None:
+    for ending in (".csv", ".parquet", ".jsonl", ".csv.gz", ".exe", ""):
+        reply = client.post("/models/loans/batches", files={"file": (f"x{ending}", content)})
+        assert (reply.status_code, reply.json()["error"]) == (422, "The file cannot be read")
+        assert word in reply.json()["message"]
+        assert str(champion.store.home) not in reply.text
+    assert len(champion.store.batches.list("loans")) == 1
+
+
+def test_a_lying_extension_is_read_by_content(client: Client, champion: Host, files: Files) -> None:
+    reply = client.post("/models/loans/batches", files={"file": ("x.parquet", files.later.read_bytes())})
+    assert (reply.status_code, reply.json()["rows"]) == (200, 300)
+    assert {p.suffix for p in (champion.store.home / "raw").iterdir()} <= {".csv", ".parquet"}
+
+
+def test_half_a_character_is_text_and_no_bug(client: Client, champion: Host) -> None:
+    body = b'{"loan": "L\\ud800", "day": 2000, "income": 3, "town": "A", "x\\udfff": 1}\n'
+    reply = client.post("/models/loans/batches", content=body, headers={"Content-Type": "application/x-ndjson"})
+    assert (reply.status_code, reply.json()["rows"]) == (200, 1)
+    assert [c["column"] for c in reply.json()["columns"]][-1] == "x\\udfff"
+    assert champion.store.batches.read_rows("loans", reply.json()["batch_id"])["row_id"].to_pylist() == ["L\\ud800"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "..",
+        "%2e%2e",
+        "..%2f..%2fetc",
+        "..%5C..%5Cx",
+        "a%00b",
+        "loans%0a",
+        "%ff",
+        "C:x",
+        "'; drop table jobs",
+        "a" * 5000,
+    ],
+)
+def test_a_model_that_looks_like_a_path_is_no_model(client: Client, champion: Host, files: Files, model: str) -> None:
+    reply = post(client, f"/models/{model}/batches", files.later)
+    assert reply.status_code == 404
+    assert len(reply.json()["message"]) <= api.MESSAGE_CHARACTERS_MAX
+    assert champion.store.models.names() == ("loans",)
+
+
+@pytest.mark.parametrize("batch", ["b-0001\n", "b-0001\r\nX: y", "../b-0001", "b-0001\0", "%62-0001", "x" * 3000])
+def test_an_id_that_is_none_is_404(client: Client, champion: Host, batch: str) -> None:
+    reply = client.post("/models/loans/score", params={"batch": batch})
+    assert (reply.status_code, reply.json()["error"]) == (404, "Not found")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"path": "/etc/passwd"}},
+        {"files": {"file": (None, "/etc/passwd")}},
+        {"files": {"data": (None, "/etc/passwd")}},
+        {"content": b"/etc/passwd"},
+        {"params": {"path": "/etc/passwd", "file": "/etc/passwd", "data": "/etc/passwd", "name": "/etc/passwd"}},
+    ],
+)
+def test_no_path_of_this_machine_is_read(client: Client, champion: Host, body: dict[str, Any]) -> None:
+    reply = client.post("/models/loans/batches", **body)
+    assert reply.status_code == 422
+    assert "root:" not in reply.text
+    assert len(champion.store.batches.list("loans")) == 1
+
+
+def test_two_files_and_too_many_fields_are_422(client: Client, champion: Host, files: Files) -> None:
+    content = files.later.read_bytes()
+    two = client.post("/models/loans/batches", files=[("file", ("a.csv", content)), ("file", ("b.csv", content))])
+    assert (two.status_code, "one is allowed" in two.json()["message"]) == (422, True)
+    many = client.post("/models/loans/batches", files={f"f{i}": (None, "x") for i in range(50)})
+    assert (many.status_code, many.json()["error"]) == (422, "The file cannot be read")
+
+
+def test_a_large_file_is_taken_and_a_large_field_or_many_files_are_not(client: Client, champion: Host) -> None:
+    rows = b"".join(b"L%06d,%d,3.0,A\n" % (i, 2000 + i // 1000) for i in range(300_000))
+    taken = client.post("/models/loans/batches", files={"file": ("x.csv", b"loan,day,income,town\n" + rows)})
+    assert (taken.status_code, taken.json()["rows"]) == (200, 300_000)
+    field = client.post("/models/loans/batches", files={"x": (None, "a" * 8_000_000)})
+    files = client.post("/models/loans/batches", files=[("f", (f"{i}.csv", b"a" * 900_000)) for i in range(8)])
+    for reply in (field, files):
+        assert (reply.status_code, "fields hold more than" in reply.json()["message"]) == (422, True)
+
+
+def test_an_unknown_address_or_method_is_answered_with_a_sentence(client: Client) -> None:
+    for reply, status in ((client.get("/nothing"), 404), (client.get("/verbs/status"), 405)):
+        assert reply.status_code == status
+        assert reply.json()["message"].endswith(".")
+
+
+def test_a_bug_is_500_with_a_sentence_and_nothing_of_it(
+    client: Client, champion: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_more: Any) -> None:
+        raise RuntimeError("secret /etc/place")
+
+    monkeypatch.setattr(api, "carry_out", broken)
+    sent: list[Any] = []
+
+    async def ask_it() -> None:
+        async def send(message: Any) -> None:  # ruff: ignore[unused-async] ASGI calls it so
+            sent.append(message)
+
+        async def receive() -> dict[str, Any]:  # ruff: ignore[unused-async] ASGI calls it so
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/models/loans/score", "query_string": b"batch=b-0001",
+            "headers": [(b"host", b"127.0.0.1")],
+        }  # fmt: skip
+        await api.build()(scope, receive, send)
+
+    with pytest.raises(RuntimeError):  # it is raised again for the server's log
+        asyncio.run(ask_it())
+    told = b"".join(message.get("body", b"") for message in sent)
+    assert sent[0]["status"] == 500
+    assert b"met a bug" in told
+    assert b"secret" not in told
+
+
 # --- verbs --------------------------------------------------------------------------------------
 
 
@@ -159,6 +344,35 @@ def test_verbs_want_the_token(client: Client, token: str) -> None:
     )
     assert reply.status_code == 401
     assert "owner.json" in reply.json()["message"]
+
+
+def test_the_token_is_a_bearer_and_is_asked_for_before_the_body_is_read(client: Client, held: Host) -> None:
+    for given in (held.token, f"Basic {held.token}", f"Bearer x{held.token}", f"Bearer {held.token[:-1]}"):
+        reply = client.post("/verbs/status", headers={"Authorization": given})
+        assert reply.status_code == 401
+
+    async def endless() -> AsyncIterator[bytes]:  # ruff: ignore[unused-async] httpx wants an asynchronous body
+        yield b"x"
+        raise AssertionError("the body was read")
+
+    assert client.post("/verbs/status", content=endless()).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["data", "file", "path", "home", "out"])
+def test_a_verb_takes_no_path_of_this_machine(client: Client, champion: Host, name: str) -> None:
+    reply = ask(client, "receive", champion.token, model="loans", **{name: "/etc/passwd"})
+    assert reply.status_code == 422
+    assert "root:" not in reply.text
+
+
+def test_a_verb_refuses_half_a_character_and_a_call_without_a_bottom(client: Client, champion: Host) -> None:
+    for more in ({"model": "\ud800"}, {"model": "loans", "by": "\udfff"}):
+        reply = ask(client, "lineage" if "by" not in more else "rollback", champion.token, **more)  # type: ignore[arg-type]
+        assert (reply.status_code, "Unicode" in reply.json()["message"]) == (422, True)
+    deep = client.post(
+        "/verbs/status", files={"call": (None, "[" * 100_000)}, headers={"Authorization": f"Bearer {champion.token}"}
+    )
+    assert deep.status_code == 422
 
 
 def test_a_verb_answers_code_and_content(client: Client, champion: Host) -> None:
@@ -202,3 +416,4 @@ def test_a_store_that_somebody_else_holds_is_503(held: Host, tmp_path: Path, mon
     reply = Client(api.build(), "http://localhost").get("/health")
     monkeypatch.undo()
     assert (reply.status_code, reply.json()["error"]) == (503, "The store is in use")
+    assert str(held.store.home) not in reply.text

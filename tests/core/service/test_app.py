@@ -89,6 +89,8 @@ def test_one_process_owns_the_store_and_the_command_line_goes_through_it(app: Ru
     owner = app.home / "owner.json"
     assert owner.stat().st_mode & 0o777 == 0o600
     assert json.loads(owner.read_text())["url"] == app.url
+    token = json.loads(owner.read_text())["token"]
+    assert len(token) >= 32
 
     define = ("--target", "late", "--positive", "yes", "--time", "day", "--id", "loan")
     defined = command(app.home, "define", "loans", "--data", str(files.first), *define, "--json")
@@ -116,10 +118,35 @@ def test_one_process_owns_the_store_and_the_command_line_goes_through_it(app: Ru
     app.process.terminate()
     assert app.process.wait(timeout=20) in {0, -15}
     assert not owner.exists()
-    assert "Traceback" not in app.log.read_text()
+    said = app.log.read_text()
+    assert "Traceback" not in said
+    assert token not in said
+    assert not [p for p in app.home.rglob("*") if p.is_file() and token.encode() in p.read_bytes()]
     alone = command(app.home, "status", "--json")
     assert alone.stderr == "took the store's lock\n"
     assert json.loads(alone.stdout)["models"][0]["champion"] == 1
+
+
+def first_line(app: Running, path: str, *, host: str, origin: str, socket_key: str = "") -> bytes:
+    """Ask by hand, as a browser would that was told that ``host`` is this machine, and give the answer's first line."""
+    port = int(app.url.rsplit(":", 1)[1])
+    upgrade = (
+        f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {socket_key}\r\n"
+        if socket_key
+        else "Connection: close\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as asked:
+        asked.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n{upgrade}\r\n".encode())
+        return asked.recv(200).split(b"\r\n")[0]
+
+
+def test_the_screens_are_served_to_their_own_pages_only(app: Running) -> None:
+    place = app.url.removeprefix("http://")
+    key = "AAAAAAAAAAAAAAAAAAAAAA=="
+    for path, socket_key, opened in (("/", "", b"200 OK"), ("/_stcore/stream", key, b"101 Switching Protocols")):
+        assert first_line(app, path, host=place, origin=app.url, socket_key=socket_key).endswith(opened)
+        for host, origin in ((place, "http://evil.example"), ("evil.example:80", "http://evil.example:80")):
+            assert first_line(app, path, host=host, origin=origin, socket_key=socket_key).endswith(b"403 Forbidden")
 
 
 def test_the_screens_are_served(app: Running) -> None:

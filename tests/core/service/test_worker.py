@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from pipeline_core.errors import ComputeFailed, NotFound
+from pipeline_core.errors import ComputeFailed, NotFound, StoreBroken
 from pipeline_core.records import Job, JobStatus
 from pipeline_core.service import host, verbs
 from pipeline_core.service.host import Host
@@ -41,7 +42,8 @@ def test_a_job_runs_with_its_file_and_leaves_nothing_behind(held: Host, files: F
     assert done.result is not None
     assert done.result["answer"] == 0
     assert held.store.models.names() == ("loans",)
-    assert not list((held.store.home / "work").iterdir())
+    answered(held, "status").result(timeout=20)  # the scratch folder goes after the row says done
+    assert not [p for p in (held.store.home / "work").iterdir() if p.name == job.job_id]
 
 
 def test_a_known_error_becomes_the_jobs_sentence(held: Host) -> None:
@@ -128,3 +130,91 @@ def test_the_same_file_name_twice_is_two_jobs(held: Host, files: Files, tmp_path
     second = held.worker.submit("define", "two", DEFINE, file=files.first)
     assert {ended(held, first).status, ended(held, second).status} == {JobStatus.DONE}
     assert files.first.exists()
+
+
+def breaking(held: Host, monkeypatch: pytest.MonkeyPatch, at: list[JobStatus]) -> None:
+    """Let the store fail the next writes of these statuses, as a full disk does."""
+    update, left = held.store.jobs.update, list(at)
+
+    def failing(job_id: str, **changes: object) -> Job:
+        if left and changes.get("status") is left[0]:
+            left.pop(0)
+            raise StoreBroken("The disk is full.")
+        return update(job_id, **changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(held.store.jobs, "update", failing)
+
+
+def answered(held: Host, verb: str) -> Future[Answer]:
+    """Ask as ``run`` does, in a thread: a test that waits for ever is no test."""
+    future: Future[Answer] = Future()
+
+    def ask() -> None:
+        try:
+            future.set_result(held.worker.run(verb, None))
+        except Exception as error:  # ruff: ignore[blind-except] whatever it is, the test looks at it
+            future.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return future
+
+
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        ([JobStatus.RUNNING], JobStatus.FAILED),
+        ([JobStatus.RUNNING, JobStatus.FAILED], JobStatus.QUEUED),
+        ([JobStatus.FAILED], JobStatus.FAILED),
+        ([JobStatus.FAILED, JobStatus.FAILED], JobStatus.RUNNING),
+        ([JobStatus.DONE], JobStatus.FAILED),
+        ([JobStatus.DONE, JobStatus.FAILED], JobStatus.RUNNING),
+    ],
+)
+def test_a_store_that_fails_ends_neither_the_thread_nor_the_wait(
+    held: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    at: list[JobStatus],
+    status: JobStatus,
+) -> None:
+    def bug(_store: Store, _call: Call) -> object:
+        raise ZeroDivisionError("by nothing")
+
+    verb = "status"
+    if at[0] is JobStatus.FAILED:
+        invent(monkeypatch, bug)
+        verb = "invented"
+    breaking(held, monkeypatch, at)
+    told = answered(held, verb)
+    failure = told.exception(timeout=20)
+    if at[0] is JobStatus.DONE:
+        assert told.result().content["models"] == []
+    else:
+        assert isinstance(failure, StoreBroken if at[0] is JobStatus.RUNNING else ZeroDivisionError)
+    assert answered(held, "status").exception(timeout=20) is None
+    assert held.worker.running
+    assert "could not be kept in the store" in caplog.text
+    first = held.store.jobs.list()[1]
+    assert first.status is status
+    if status is JobStatus.FAILED:
+        assert first.error == (
+            "How it ended could not be kept; the log of the app has the details. StoreBroken: The disk is full."
+        )
+
+
+def test_nobody_waits_for_a_worker_that_was_stopped(held: Host) -> None:
+    held.worker.stop()
+    assert isinstance(answered(held, "status").exception(timeout=20), ComputeFailed)
+    held.worker.start()
+    assert ended(held, held.store.jobs.list()[0]).status is JobStatus.DONE
+    assert answered(held, "status").result(timeout=20).code == 0
+
+
+def test_what_happens_to_the_file_afterwards_does_not_reach_the_job(held: Host, files: Files) -> None:
+    held.worker.stop()
+    job = held.worker.submit("define", "loans", DEFINE, file=files.first)
+    with files.first.open("r+b") as edited:
+        edited.truncate(40)
+    held.worker.start()
+    assert ended(held, job).status is JobStatus.DONE
+    assert held.store.models.statuses()[0].rows == 800

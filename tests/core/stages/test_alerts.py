@@ -206,16 +206,17 @@ def test_a_quarantined_batch_pages_with_its_errors(count: int, more: bool) -> No
         received_at=START,
         findings=(note, *findings),
     )
-    alert = batch_alert(batch, version=3)
+    alert = batch_alert(batch)
     assert alert is not None
-    assert (alert.code, alert.level, alert.version, alert.raised_at) == (
+    assert (alert.code, alert.level, alert.feature, alert.version, alert.raised_at) == (
         "batch_quarantined",
         AlertLevel.PAGE,
-        3,
+        "x0",
+        None,
         START,
     )
-    assert alert.message.startswith("Batch b-0007 (week.csv, 1,200 rows) was quarantined: Column x0 is all null.")
+    assert alert.message.startswith("Batch b-0007 (1,200 rows from 'week.csv') is quarantined: Column x0 is all null.")
     assert "Column z" not in alert.message
     assert ("(and 2 more)" in alert.message) is more
-    assert alert == batch_alert(batch, version=3)
+    assert alert == batch_alert(batch)
     assert batch_alert(replace(batch, status=BatchStatus.ACCEPTED)) is None

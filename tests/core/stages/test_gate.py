@@ -246,4 +246,52 @@ def test_a_hold_out_of_one_class_says_why_nothing_can_be_said() -> None:
     _, model = binary(200, noise=1.0)
     outcome = judge(["no"] * 200, model)
     assert outcome.decision is Decision.INSUFFICIENT
-    assert outcome.reasons == ("AUC cannot be measured: only one class among 200 rows with known truth.",)
+    assert "hold 0 labelled rows of class 'yes'" in outcome.reasons[0]
+    free = judge(["no"] * 200, model, policy=Policy(class_rows_min=0))
+    assert (free.decision, free.rows_needed) == (Decision.INSUFFICIENT, None)
+
+
+@pytest.mark.parametrize("positives", [1, 29])
+def test_a_first_version_needs_rows_of_each_class_however_well_it_does(positives: int) -> None:
+    labels = ["yes"] * positives + ["no"] * 100
+    model = said(labels, np.array([float(label == "yes") for label in labels]))
+    outcome = judge(labels, model)
+    assert outcome.decision is Decision.INSUFFICIENT
+    assert outcome.metrics["auc"].challenger.value == pytest.approx(1)
+    assert f"hold {positives:,} labelled rows of class 'yes'" in outcome.reasons[0]
+    assert f"{30 - positives:,} more are needed." in outcome.reasons[0]
+    assert outcome.rows_needed == -(-len(labels) * 30 // positives)
+    assert judge(labels, model, policy=Policy(class_rows_min=positives)).decision is Decision.PROMOTE
+
+
+def test_a_first_version_that_may_be_luck_goes_out_with_that_said() -> None:
+    labels = ["yes", "no"] * 30
+    score = np.random.default_rng(3).random(60) + 0.1 * (np.arange(60) % 2 == 0)
+    outcome = judge(labels, said(labels, score))
+    figure = outcome.metrics["auc"].challenger
+    assert isinstance(figure, Measured)
+    assert figure.low is not None
+    assert figure.low < 0.5 < figure.value
+    assert outcome.decision is Decision.PROMOTE
+    assert outcome.reasons[0].endswith("it may be promoted.")
+    assert outcome.reasons[1:] == ("But the interval includes 0.5: it may be no better than chance.",)
+
+
+def test_a_regression_that_may_be_luck_says_so_too() -> None:
+    labels, model = regression(200, noise=2.7, seed=2)
+    outcome = judge(labels, model, task=Task.REGRESSION)
+    deciding = outcome.metrics["rmse"]
+    assert deciding.difference.low < 0 < deciding.difference.value
+    assert outcome.reasons[1] == (
+        f"But the interval includes {deciding.champion.value:.4f}: it may be no better than predicting the mean."
+    )
+
+
+def test_what_cannot_be_compared_is_measured_alone() -> None:
+    labels, model = binary(200, noise=1.0)
+    outcome = gate.incomparable(labels, model, reason="Other classes.", schema=modelling.schema(), policy=POLICY)
+    assert (outcome.decision, outcome.reasons, outcome.rows) == (Decision.INSUFFICIENT, ("Other classes.",), 200)
+    assert outcome.metrics["auc"].champion == NotMeasured(reason="the champion answers another question")
+    assert outcome.metrics["auc"].challenger == judge(labels, model).metrics["auc"].challenger
+    assert not any(comparison.decides for comparison in outcome.metrics.values())
+    assert outcome.challenger_curves.roc

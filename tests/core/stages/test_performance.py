@@ -108,3 +108,16 @@ def test_multiclass_is_judged_by_its_macro_area() -> None:
     found = judge(rows, 0.8)
     assert found.dropped
     assert found.reason.startswith("macro AUC 0.5 (0.5 to 0.5) is worse than 0.8")
+
+
+def test_one_row_of_a_class_makes_no_mean_over_classes() -> None:
+    """A class with one row adds no variance to the mean of areas, so its interval would be far too narrow."""
+    y = np.array([0.0] * 300 + [1.0] * 199 + [2.0])
+    scores = np.full((500, 3), 1 / 3)
+    rows = Scored(task=Task.MULTICLASS, y=y, prediction=y.copy(), score=scores[:, 0], scores=scores, class_count=3)
+    found = judge(rows, 0.8, scored_rows=500)
+    figure = found.metrics["auc_macro"]
+    assert isinstance(figure, NotMeasured)
+    assert figure.reason == "too few labels: a class has 1 rows with ground truth, 30 are needed"
+    assert not found.dropped
+    assert isinstance(found.metrics["accuracy"], Measured)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -68,6 +69,17 @@ def test_the_first_champion_has_no_predecessor() -> None:
 def test_without_a_passing_verdict_on_the_present_champion_nothing_moves(given: Verdict | None, words: str) -> None:
     with pytest.raises(Refused, match=words):
         registry.promote(2, given, seat=seat(), signed=SIGNED)
+
+
+def test_a_verdict_counts_as_long_as_its_rows_are_what_they_were() -> None:
+    given = replace(verdict(), sha256="abc")
+    with pytest.raises(
+        Refused, match=r"rows that this verdict rests on have changed since: .* Challenge version 2 again"
+    ):
+        registry.promote(2, given, seat=seat(), signed=SIGNED, rows_sha256="abd")
+    for now in ("abc", None):
+        assert registry.promote(2, given, seat=seat(), signed=SIGNED, rows_sha256=now).version == 2
+    assert registry.promote(2, verdict(), seat=seat(), signed=SIGNED, rows_sha256="abd").version == 2
 
 
 def test_the_champion_is_not_promoted_again() -> None:

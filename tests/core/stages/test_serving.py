@@ -65,12 +65,7 @@ def test_the_positive_class_need_not_be_the_last() -> None:
     steps = preprocessing.build(schema, "lightgbm")
     pipeline = training.fit(steps, serving.frame(rows, schema), target, task=Task.BINARY, estimator="lightgbm", seed=7)
     said = serving.predict(pipeline, rows, schema)
-    assert serving.negative(schema) == "yes"
     assert (np.array(said["prediction"].to_pylist()) == np.array(rows["label"].to_pylist())).mean() > 0.9
-
-
-def test_a_binary_model_of_one_known_class_has_a_name_for_the_other() -> None:
-    assert serving.negative(replace(modelling.schema(), classes=("yes",))) == "not yes"
 
 
 def test_multiclass_lists_all_scores_in_the_order_of_the_schema() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -211,3 +212,45 @@ def test_boosting_ranks_adult_census_as_published(real_data) -> None:
     )
     score = serving.predict(pipeline, held, schema)["score"].to_numpy()
     assert auc(y[~cut.fit], score) == pytest.approx(0.92, abs=0.012)
+
+
+def without_id() -> Schema:
+    plain = modelling.schema(unit=TimeUnit.NONE)
+    return replace(plain, columns=tuple(c for c in plain.columns if c.name not in {"loan", "when"}))
+
+
+def test_without_an_id_equal_rows_of_two_files_are_on_one_side() -> None:
+    schema, rows = without_id(), modelling.rows(1000)
+    ids = pa.array([f"{'b' * 12}-{i}" for i in range(1000)])
+    other = rows.set_column(0, "row_id", ids).set_column(12, "label", pa.array([None] * 1000, pa.string()))
+    here, there = (training.held_out(table, schema, 0.2) for table in (rows, other))
+    assert np.array_equal(here, there)
+    assert not np.array_equal(here, training.hashed_holdout(ids.to_pylist(), 0.2))
+    assert 150 < int(here.sum()) < 250
+    assert np.array_equal(~training.split(rows, schema, POLICY).fit, here)
+    assert np.array_equal(training.held_out(rows.slice(300, 500), schema, 0.2), here[300:800])
+    assert not (here & ~training.held_out(rows, schema, 0.4)).any()
+    with_id = training.held_out(rows, modelling.schema(unit=TimeUnit.NONE), 0.2)
+    assert np.array_equal(with_id, training.hashed_holdout(rows["row_id"].to_pylist(), 0.2))
+
+
+@pytest.mark.parametrize("column_id", ["c001", "c002", "c003", "c004", "c005"])
+def test_each_feature_counts_in_the_hash_and_a_null_is_a_value(column_id: str) -> None:
+    schema, rows = without_id(), modelling.rows(1000)
+    place = rows.column_names.index(column_id)
+    blank = rows.set_column(place, column_id, pa.nulls(1000, rows.schema.field(column_id).type))
+    before, after = (training.held_out(table, schema, 0.5) for table in (rows, blank))
+    assert 400 < int((before != after).sum()) < 600
+    kind = rows.schema.field(column_id).type
+    zero = pa.array([0.0 if pa.types.is_floating(kind) else "" if pa.types.is_string(kind) else 0] * 1000, kind)
+    assert not np.array_equal(after, training.held_out(rows.set_column(place, column_id, zero), schema, 0.5))
+
+
+def test_the_same_number_is_the_same_however_it_is_written() -> None:
+    schema, rows = without_id(), modelling.rows(300)
+    signs = [pa.array([value] * 300) for value in (0.0, -0.0)]
+    held = [training.held_out(rows.set_column(3, "c001", sign), schema, 0.5) for sign in signs]
+    assert np.array_equal(*held)
+    assert training.held_out(rows.slice(0, 0), schema, 0.5).tolist() == []
+    chunks = pa.concat_tables([rows.slice(0, 100), rows.slice(100)])
+    assert np.array_equal(training.held_out(chunks, schema, 0.5), training.held_out(rows, schema, 0.5))

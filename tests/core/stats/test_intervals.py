@@ -30,12 +30,21 @@ def test_bootstrap_repeats_itself_and_agrees_with_the_closed_form() -> None:
     values = np.random.default_rng(1).normal(size=2000)
 
     def mean(weights: np.ndarray) -> np.ndarray:
-        return np.array([weights @ values / weights.sum()])
+        return (weights @ values / weights.sum(axis=-1))[..., np.newaxis]
 
     first = bootstrap(mean, values.size, seed=3)
     assert np.array_equal(first, bootstrap(mean, values.size, seed=3))
     assert first.shape == (200, 1)
     assert first.std() == pytest.approx(values.std() / np.sqrt(values.size), rel=0.15)
+
+
+def test_how_many_repeats_are_summed_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def total(weights: np.ndarray) -> np.ndarray:
+        return weights @ np.arange(7.0)[:, np.newaxis]
+
+    together = bootstrap(total, 7, seed=3)
+    monkeypatch.setattr(intervals, "CELLS_AT_ONCE", 40)
+    assert np.array_equal(together, bootstrap(total, 7, seed=3))
 
 
 def test_percentiles_ignore_a_few_undefined_repeats_and_refuse_many() -> None:

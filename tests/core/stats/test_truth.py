@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline_core.records import Column, ColumnType, Role, Schema, Task, TimeUnit
-from pipeline_core.stats.truth import scored
+from pipeline_core.stats.truth import judged, negative, scored
 
 
 def schema_of(task: Task, classes: tuple[str, ...] = (), positive: str | None = None) -> Schema:
@@ -23,6 +23,23 @@ def schema_of(task: Task, classes: tuple[str, ...] = (), positive: str | None = 
         classes=classes,
         defined_at=datetime(2025, 1, 1, tzinfo=UTC),
     )
+
+
+def test_the_other_class_has_a_name_even_where_it_was_never_seen() -> None:
+    assert negative(schema_of(Task.BINARY, ("no", "yes"), "no")) == "yes"
+    assert negative(schema_of(Task.BINARY, ("yes",), "yes")) == "not yes"
+
+
+def test_a_table_of_predictions_is_put_beside_the_truth() -> None:
+    schema = schema_of(Task.MULTICLASS, ("a", "b", "c"))
+    scores = [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]
+    said = pa.table({"prediction": ["a", "c"], "score": [0.7, 0.6], "scores": scores})
+    rows = judged(schema, ["b", "c"], said)
+    assert (rows.y.tolist(), rows.prediction.tolist(), rows.score.tolist()) == ([1, 2], [0, 2], [0.7, 0.6])
+    assert rows.scores is not None
+    assert rows.scores.tolist() == scores
+    two = judged(schema_of(Task.BINARY, ("no", "yes"), "yes"), ["yes", None], said.select(["prediction", "score"]))
+    assert (two.y.tolist(), two.score.tolist(), two.scores) == ([1], [0.7], None)
 
 
 def test_binary_rows_without_truth_are_left_out() -> None:

@@ -174,3 +174,15 @@ def test_any_text_comes_back_as_it_went_in(
         assert store.models.baseline(model, 1)["level"].to_pylist() == [note]
         store.models.remove(model)
         assert store.models.names() == ()
+
+
+def test_quarantined_content_that_is_accepted_now_is_a_batch_of_its_own(store: Store) -> None:
+    bad = made.add_batch(store, ["a"], target=["yes"], status=QUARANTINED)
+    again = made.add_batch(store, ["a"], target=["yes"], status=QUARANTINED)
+    assert (again.batch_id, again.duplicate) == (bad.batch_id, True)
+    good = made.add_batch(store, ["a"], target=["yes"])
+    assert (good.batch_id, good.status, good.duplicate) == ("b-0002", BatchStatus.ACCEPTED, False)
+    assert store.batches.list("bank") == (good, bad)
+    assert store.batches.find("bank", good.sha256) == good
+    assert made.add_batch(store, ["a"], target=["yes"], status=QUARANTINED).batch_id == "b-0002"
+    assert store.batches.raw_path(good) == store.batches.raw_path(bad)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from pipeline_core.errors import NotFound, Unreadable
+from pipeline_core.store import files
 from pipeline_core.store.files import Folders, checked_hash, raw_name, remove_files, stage_copy, stage_table, sweep
 
 SHA = hashlib.sha256(b"x").hexdigest()
@@ -56,6 +58,30 @@ def test_a_sweep_takes_old_strays_only(tmp_path: Path) -> None:
     assert sweep(tmp_path, named={tmp_path / "named"}, before=now + 60, lost=lost) == 3
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["named"]
     # whole files are set aside, half-written ones go
-    assert {p.name for p in lost.iterdir()} == {f"{tmp_path.name}-stray", "sub-stray"}
+    names = sorted(p.name.rsplit("-", 1)[0] for p in lost.iterdir())
+    assert names == sorted([f"{tmp_path.name}-stray", "sub-stray"])
     remove_files([tmp_path / "sub", tmp_path / "named", tmp_path / "absent"])
     assert not list(tmp_path.iterdir())
+
+
+def test_strays_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    rows, lost = tmp_path / "rows", tmp_path / "lost"
+    rows.mkdir()
+    for number, content in enumerate(["first", "second"], start=1):
+        stray = rows / "b-0001.parquet"
+        stray.write_text(content)
+        os.utime(stray, ns=(number, number))
+        assert sweep(rows, named=set(), before=1.0, lost=lost) == 1
+    kept = {p.name: p.read_text() for p in lost.iterdir()}
+    assert kept == {"rows-b-0001-1.parquet": "first", "rows-b-0001-2.parquet": "second"}
+
+
+def test_a_new_folder_is_flushed_into_the_one_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(files, "_flush_folder", flushed.append)
+    folders = Folders(tmp_path / "home")
+    folders.make()
+    assert flushed == [folders.home]
+    for batch_id in ("b-0001", "b-0002"):
+        stage_table(pa.table({"a": [1]}), folders.batch_rows("bank", batch_id))
+    assert flushed == [folders.home, folders.rows]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound, PipelineError, StoreBroken, StoreBusy
@@ -30,6 +32,31 @@ def test_open_makes_the_folders_and_says_who_owns_them(tmp_path: Path) -> None:
         made.add_batch(store, ["a"])  # a path with glob characters is a path
         assert store.batches.read_rows("bank", "b-0001").num_rows == 1
     assert not (home / "owner.json").exists()
+
+
+def test_a_store_keeps_the_time_of_its_clock(tmp_path: Path) -> None:
+    at = made.day(40)
+    with Store.open(tmp_path, clock=lambda: at) as store:
+        assert store.now() == at
+        store.models.define(made.schema())
+        made.add_batch(store, ["a", "b"])
+        store.batches.set_labels("bank", pa.table({"row_id": ["a"], "value": ["yes"]}))
+        assert store.batches.labels("bank").column("received_at").to_pylist() == [at.replace(tzinfo=None)]
+        job = store.jobs.add("train", "bank", arguments={})
+        store.jobs.update(job.job_id, status=JobStatus.RUNNING)
+        store.signals.add_alerts([made.alert("a-1")])
+        at = made.day(41)
+        assert job.created_at == made.day(40)
+        assert store.signals.acknowledge("a-1", by="Ada").acknowledged_at == at
+        assert json.loads((tmp_path / "owner.json").read_text())["since"] == made.day(40).isoformat()
+    with Store.open(tmp_path, clock=lambda: made.day(50)) as store:
+        assert store.jobs.get(job.job_id).ended_at == made.day(50)
+
+
+def test_without_a_clock_it_is_the_machines_time(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    with Store.open(tmp_path) as store:
+        assert before <= store.now() <= datetime.now(UTC)
 
 
 def test_a_home_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
@@ -241,3 +268,19 @@ def test_remove_and_define_again_in_one_transaction(store: Store) -> None:
         store.models.define(made.schema(name="wage"))
     assert store.models.schema("bank").columns[0].name == "wage"
     assert store.batches.list("bank") == ()
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_home_that_lost_only_its_database_is_not_begun_anew(tmp_path: Path, how: str) -> None:
+    Store.open(tmp_path).close()
+    (tmp_path / "store.duckdb").unlink()
+    Store.open(tmp_path).close()  # nothing is lost where nothing was
+    kept = tmp_path / "raw" / f"{'0' * 64}.csv"
+    kept.write_text("a\n1\n")
+    (tmp_path / "store.duckdb").unlink()
+    if how == "empty":
+        (tmp_path / "store.duckdb").touch()
+    with pytest.raises(StoreBroken, match=f"is {how}, but 1 files of its batches are there"):
+        Store.open(tmp_path)
+    assert kept.exists()
+    assert not (tmp_path / "lost").exists()

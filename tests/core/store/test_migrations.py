@@ -15,7 +15,7 @@ def test_migrations_run_once_and_a_newer_format_is_refused(tmp_path: Path) -> No
     for _ in range(2):
         with Store.open(tmp_path) as store:
             applied = store._database.rows("SELECT number FROM schema_migrations")
-            assert applied == [(1,)]
+            assert applied == [(1,), (2,)]
     with Store.open(tmp_path) as store, store.transaction():
         store._database.run("INSERT INTO schema_migrations VALUES (99, NULL)")
     with pytest.raises(StoreBroken, match="has format 99"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline_core.records import Column, ColumnType, Role
 from pipeline_core.store import Store
 from pipeline_core.store.selection import DatasetSummary
 from tests.core.store import made
@@ -121,3 +123,16 @@ def test_the_digest_tells_swapped_labels_apart(store: Store, tmp_path: Path) -> 
     first = selected(store, tmp_path)[1].digest
     store.batches.set_labels("bank", labels(("a", "yes"), ("b", "no")))
     assert selected(store, tmp_path)[1].digest != first
+
+
+def test_rows_without_a_time_are_left_out_where_the_model_has_one(store: Store, tmp_path: Path) -> None:
+    when = Column(column_id="c004", name="when", type=ColumnType.TIMESTAMP, role=Role.TIME)
+    plain = made.schema(schema_version=2)
+    store.models.define(replace(plain, columns=(*plain.columns, when)))
+    rows = made.typed_rows(["a", "b", "c"], target=["yes", "no", "yes"])
+    times = pa.array([made.day(3).replace(tzinfo=None), None, None], pa.timestamp("us"))
+    store.batches.add(made.report("b-0001", 3, b"x"), rows=rows.set_column(2, "event_at", times))
+    taken, summary = selected(store, tmp_path)
+    assert ids(taken) == ["a"]
+    assert (summary.rows, summary.first_event_at, summary.last_event_at) == (1, made.day(3), made.day(3))
+    assert ids(selected(store, tmp_path, labelled=False, newest=True, limit=1)[0]) == ["a"]
