@@ -136,7 +136,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     str
         A sentence to put behind the error, e.g. ``"Did you mean 'income'?"``.
     """
-    names = sorted(known)
+    names = sorted(str(n) for n in known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"

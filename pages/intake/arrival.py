@@ -69,6 +69,7 @@ def _take(schema: Schema, upload: UploadedFile, what: str) -> tuple[State, str, 
     state, text = words.outcome_state(report), words.outcome(report, schema)
     if what == "score" and report.status is BatchStatus.ACCEPTED:
         text += " " + words.scored(intake.score(store, schema.model, batch_id=report.batch_id), schema)
+        text += " " + session.check_soon(schema.model)
     return state, text, report.batch_id
 
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.release import blocks, evidence, moves, reads, rulings, standing, words
-from pages.ui import panels, session
+from pages.ui import panels, session, verdicts
 from pages.ui.wording import State
 
 schema = session.model()
@@ -33,7 +33,7 @@ with answer:
     if verdict is None:
         panels.sentence(standing.unchallenged(version, shelf), state=State.UNKNOWN)
     else:
-        panels.sentence(rulings.verdict_sentence(verdict, schema), state=rulings.VERDICT_STATES[verdict.verdict])
+        panels.sentence(rulings.verdict_sentence(verdict, schema), state=verdicts.state(verdict))
 panels.job_progress(schema.model, key="challenge_jobs")
 
 left, right = st.columns([5, 3])

@@ -20,7 +20,8 @@ def chain(lineage: Lineage, shelf: Shelf, schema: Schema) -> None:
             st.caption(f"{title}{arrow}")
             st.markdown(f"**{figure}**")
             st.markdown(f":small[{note}]")
-    with st.expander(f"Hashes of the {wording.count(len(lineage.dataset.batches), 'batch')}"):
+    made_of = len(lineage.dataset.batches)
+    with st.expander("Hash of the batch" if made_of == 1 else f"Hashes of the {wording.count(made_of, 'batch')}"):
         panels.table(
             [
                 {

@@ -16,7 +16,7 @@ def table(verdict: Verdict) -> list[dict[str, object]]:
     return [
         {
             "Metric": wording.metric_name(name) + (", decides" if pair.decides else "") + wording.direction(name),
-            "Champion": _text(pair.champion),
+            "Champion" if verdict.champion else "Trivial predictor": _text(pair.champion),
             "Challenger": _text(pair.challenger),
             "Better by": wording.DASH if name in wording.NEITHER_IS_BETTER else _text(pair.difference, signed=True),
             "Margin": None if pair.margin is None else wording.number(pair.margin),
@@ -39,7 +39,7 @@ def differences(verdict: Verdict) -> None:
     panels.chart(
         release_charts.verdict_dots(verdict, title=f"How much better is v{verdict.version}? {deciding} decides"),
         key="verdict_differences",
-        alt=f"Difference between challenger and champion per metric with 95 % intervals; {deciding} decides",
+        alt=f"Difference between challenger and {'champion' if verdict.champion else 'trivial predictor'} per metric with 95 % intervals; {deciding} decides",
         table=table(verdict),
     )
 
@@ -66,7 +66,7 @@ def figures(verdict: Verdict) -> None:
             table(verdict),
             hide_index=True,
             key="verdict_table",
-            alt="Figures of champion and challenger",
+            alt=f"Figures of {'champion' if verdict.champion else 'trivial predictor'} and challenger",
             placeholder=wording.DASH,
         )
         against = f"champion v{verdict.champion}" if verdict.champion else "the trivial predictor"

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.release import rulings, runs, words
 from pages.release.reads import Shelf
-from pages.ui import panels, session, wording
+from pages.ui import dialogs, panels, session, wording
 from pipeline_core.flows import release
 from pipeline_core.records import Decision, ModelVersion, Schema
 
@@ -60,9 +60,10 @@ def _confirm_promotion(version: ModelVersion, shelf: Shelf, schema: Schema) -> N
         release.promote(
             session.store(), schema.model, version=version.version, by=by, reason=reason, expected_epoch=shelf.epoch
         )
-        session.tell(f"v{version.version} is champion of {wording.safe(schema.model)}.", icon=":material/trophy:")
+        told = f"v{version.version} is champion of {wording.safe(schema.model)}."
+        session.tell(f"{told} {session.check_soon(schema.model)}", icon=":material/trophy:")
 
-    panels.confirm(
+    dialogs.confirm(
         f"Promote v{version.version}",
         promotion_consequences(version, shelf),
         button=f"Make v{version.version} champion",
@@ -84,9 +85,10 @@ def rollback(shelf: Shelf, schema: Schema) -> None:
 def _confirm_rollback(shelf: Shelf, schema: Schema, target: int) -> None:
     def act(by: str, reason: str) -> None:
         moved = release.rollback(session.store(), schema.model, by=by, reason=reason, expected_epoch=shelf.epoch)
-        session.tell(f"v{moved.version} is champion of {wording.safe(schema.model)} again.", icon=":material/undo:")
+        told = f"v{moved.version} is champion of {wording.safe(schema.model)} again."
+        session.tell(f"{told} {session.check_soon(schema.model)}", icon=":material/undo:")
 
-    panels.confirm(
+    dialogs.confirm(
         f"Roll back to v{target}",
         rollback_consequences(shelf, target),
         button=f"Make v{target} champion again",

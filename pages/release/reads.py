@@ -43,6 +43,25 @@ class Shelf:
         lost = verdict is not None and verdict.epoch == self.epoch and verdict.verdict is Decision.KEEP
         return bool(self.challengers) and not lost
 
+    @property
+    def crowned(self) -> Verdict | None:
+        """The verdict that made the champion what it is, if it was promoted by one."""
+        champion = self.champion
+        moves = (m for m in self.promotions if champion and m.version == champion.version and m.verdict_id)
+        move = next(moves, None)
+        return next((v for v in self.verdicts if move and v.verdict_id == move.verdict_id), None)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the newest challenger has passed against the present champion and waits for a person."""
+        verdict = self.verdict(self.challengers[0].version) if self.challengers else None
+        return verdict is not None and verdict.epoch == self.epoch and verdict.verdict is Decision.PROMOTE
+
+    @property
+    def next_step(self) -> str:
+        """What to do with the newest challenger."""
+        return f"{'Decide on' if self.ready else 'Challenge with'} v{self.challengers[0].version}"
+
     def verdict(self, version: int) -> Verdict | None:
         """Give the latest verdict on a version."""
         return next((v for v in self.verdicts if v.version == version), None)
@@ -83,6 +102,17 @@ def lineage(store: Store, model: str) -> Lineage | None:
     if store.models.champion(model) is None:
         return None
     return release.lineage(store, model)
+
+
+def belongings(store: Store, model: str) -> dict[str, int]:
+    """Count what belongs to a model, under the nouns of it."""
+    batches = store.batches.list(model)
+    return {
+        "batch": len(batches),
+        "row": sum(batch.rows for batch in batches),
+        "version": len(store.models.versions(model)),
+        "alert": len(store.signals.alerts(model)),
+    }
 
 
 def artifact_kept(store: Store, sha256: str) -> bool:

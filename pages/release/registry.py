@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from pages.release import descent, moves, reads, standing
-from pages.ui import panels, release_charts, session, wording
+from pages.release import descent, moves, reads, removal, standing
+from pages.ui import panels, release_charts, session, verdicts, wording
+from pages.ui.wording import State
 
 schema = session.model()
 if schema is None:
@@ -24,17 +25,19 @@ if lineage is None:
         f"{wording.safe(schema.model)} has no champion",
         standing.no_champion(shelf),
         page="challenge" if shelf.challengers else "training",
-        action="Challenge the newest version" if shelf.challengers else "Train a version",
+        action=shelf.next_step if shelf.challengers else "Train a version",
     )
+    removal.fold(schema)
     st.stop()
 
-panels.sentence(standing.made_from(lineage, schema))
-st.markdown(standing.promoted(lineage))
+doubt = verdicts.doubt(shelf.crowned)
+panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)
+st.markdown(standing.promoted(lineage, shelf))
 descent.chain(lineage, shelf, schema)
 
 with st.container(horizontal=True):
     if shelf.hopeful:
-        panels.next_step(f"Challenge with v{shelf.challengers[0].version}", "challenge", key="registry_challenge")
+        panels.next_step(shelf.next_step, "challenge", key="registry_challenge")
     moves.rollback(shelf, schema)
     st.download_button(
         "Download the lineage",
@@ -60,3 +63,4 @@ panels.table(
 )
 st.markdown("**Every version**")
 panels.table(descent.version_rows(shelf), key="versions", alt="All versions with stage, metric and artifact hash")
+removal.fold(schema)

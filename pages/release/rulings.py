@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pages.ui import periods, wording
-from pages.ui.wording import State
+from pages.ui import periods, verdicts, wording
 from pipeline_core.records import Comparison, Decision, Figure, Measured, Schema, Verdict
-
-VERDICT_STATES = {Decision.PROMOTE: State.OK, Decision.KEEP: State.WATCH, Decision.INSUFFICIENT: State.UNKNOWN}
 
 
 def verdict_sentence(verdict: Verdict, schema: Schema) -> str:
     """Say whether the challenger may replace the champion, with the figure that decides."""
     rows = f"on {wording.count(verdict.rows, 'held-out row')}{_period(verdict, schema)}"
     opening = (_against_champion if verdict.champion else _against_nothing)(verdict)
-    deciding = next(((n, c) for n, c in verdict.metrics.items() if c.decides), None)
+    deciding = verdicts.deciding(verdict)
     if deciding is None:
         return f"{opening} ({rows})."
-    return f"{opening}: {_figures(*deciding)} {rows}."
+    doubt = verdicts.doubt(verdict)
+    return f"{opening}: {_figures(*deciding)} {rows}.{' ' if doubt else ''}{doubt}"
 
 
 def _against_champion(verdict: Verdict) -> str:
@@ -28,8 +26,9 @@ def _against_champion(verdict: Verdict) -> str:
 
 
 def _against_nothing(verdict: Verdict) -> str:
+    beats = "it passed the gate, barely" if verdicts.doubt(verdict) else "it beats the trivial predictor"
     return {
-        Decision.PROMOTE: f"**v{verdict.version} may become the first champion**: it beats the trivial predictor",
+        Decision.PROMOTE: f"**v{verdict.version} may become the first champion**: {beats}",
         Decision.KEEP: f"**v{verdict.version} should not go out**: it is no better than no model",
         Decision.INSUFFICIENT: f"**Nobody can say yet** whether v{verdict.version} is better than no model",
     }[verdict.verdict]

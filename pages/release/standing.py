@@ -6,6 +6,8 @@ from pages.release.reads import Shelf
 from pages.ui import periods, wording
 from pipeline_core.records import Lineage, ModelVersion, Schema
 
+MOVED = {"promote": "promoted", "rollback": "rolled back"}
+
 
 def challenge_does(shelf: Shelf) -> str:
     """Say what the challenge compares, and that it moves nothing."""
@@ -34,7 +36,7 @@ def no_challenger(shelf: Shelf, schema: Schema) -> str:
         return f"**{model}** has no version yet: train one, and this page says whether it may go out."
     move = shelf.promotions[0] if shelf.promotions else None
     since = (
-        f" since {wording.clock(move.at)} ({move.action} by {wording.safe(move.by)}: “{wording.safe(move.reason, length=160)}”)"
+        f" since {wording.clock(move.at)} ({MOVED.get(move.action, move.action)} by {wording.safe(move.by)}: “{wording.safe(move.reason, length=160)}”)"
         if move
         else ""
     )
@@ -48,7 +50,7 @@ def no_champion(shelf: Shelf) -> str:
     return "Nothing is in production. Train a version, challenge it, promote it: it appears here with everything that made it."
 
 
-def made_from(lineage: Lineage, schema: Schema) -> str:
+def made_from(lineage: Lineage, schema: Schema, doubt: str = "") -> str:
     """Answer what data produced the champion and what was its validation metric."""
     data = lineage.dataset
     name = wording.primary_metric(lineage.metrics)
@@ -60,6 +62,7 @@ def made_from(lineage: Lineage, schema: Schema) -> str:
     return (
         f"**v{lineage.version}** is champion of **{wording.safe(schema.model)}**, made from"
         f" {wording.count(len(data.batches), 'batch')} ({wording.count(data.rows, 'row')}{when}): {figure}."
+        f"{' Passed the gate, barely. ' if doubt else ''}{doubt}"
     )
 
 
@@ -73,8 +76,9 @@ def reign_title(shelf: Shelf) -> str:
     return f"v{shelf.champion.version} is champion since {wording.clock(since)}{after}"
 
 
-def promoted(lineage: Lineage) -> str:
-    """Say who promoted the champion, when and why."""
+def promoted(lineage: Lineage, shelf: Shelf) -> str:
+    """Say who made it champion, by which move, when and why."""
+    back = bool(shelf.promotions) and shelf.promotions[0].action == "rollback"
     reason = wording.safe(lineage.reason.rstrip(" ."), length=300)
     because = f", because: “{reason}”" if reason else ""
-    return f"Promoted by **{wording.safe(lineage.promoted_by)}** on {wording.clock(lineage.promoted_at)}{because}."
+    return f"{'Rolled back' if back else 'Promoted'} by **{wording.safe(lineage.promoted_by)}** on {wording.clock(lineage.promoted_at)}{because}."

@@ -19,8 +19,7 @@ shelf = session.cached(reads.shelf, schema.model)
 panels.sentence(words.training(shelf, schema), state=words.training_state(shelf))
 panels.job_progress(schema.model, key="training_jobs")
 if shelf.hopeful:
-    rival = shelf.challengers[0].version
-    panels.next_step(f"{'Decide on' if shelf.verdict(rival) else 'Challenge with'} v{rival}", "challenge", key="decide")
+    panels.next_step(shelf.next_step, "challenge", key="decide")
 runs.new_run(schema, shelf)
 
 if shelf.versions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pages.release.reads import Shelf
-from pages.ui import periods, wording
+from pages.ui import periods, verdicts, wording
 from pages.ui.wording import State
 from pipeline_core.policy import Policy
 from pipeline_core.records import Decision, Figure, Measured, ModelVersion, Schema, TimeUnit
@@ -87,8 +87,17 @@ def value(figure: Figure) -> float | None:
 
 
 def training_state(shelf: Shelf) -> State:
-    """Say how the training page stands: without a champion nothing is known yet."""
+    """Say how the training page stands: without a champion nothing is known yet, one that passed barely is to be watched."""
+    if doubt(shelf):
+        return State.WATCH
     return State.OK if shelf.champion else State.UNKNOWN
+
+
+def doubt(shelf: Shelf) -> str:
+    """Say why the champion, or the version that may become the first one, may be no better than no model."""
+    if shelf.champion:
+        return verdicts.doubt(shelf.crowned)
+    return verdicts.doubt(shelf.verdict(shelf.challengers[0].version)) if shelf.ready else ""
 
 
 def training(shelf: Shelf, schema: Schema) -> str:
@@ -99,7 +108,11 @@ def training(shelf: Shelf, schema: Schema) -> str:
     champion = shelf.champion
     opening = f"**v{champion.version}** is champion of **{model}**" if champion else f"**{model}** has no champion yet"
     if not shelf.challengers:
-        return f"{opening}, {headline(champion)} on its hold-out. No challenger waits." if champion else f"{opening}."
+        return (
+            f"{opening}, {headline(champion)} on its hold-out.{_barely(shelf)} No challenger waits."
+            if champion
+            else f"{opening}."
+        )
     newest = shelf.challengers[0]
     rest = len(shelf.challengers) - 1
     others = f" {wording.count(rest, 'older challenger')} {'waits' if rest == 1 else 'wait'} too." if rest else ""
@@ -113,4 +126,9 @@ def training(shelf: Shelf, schema: Schema) -> str:
         Decision.KEEP: "lost its challenge",
         Decision.INSUFFICIENT: "was challenged on too few rows to say",
     }[verdict.verdict]
-    return f"{opening}. **v{newest.version}** {said}.{others}"
+    return f"{opening}. **v{newest.version}** {said}.{_barely(shelf)}{others}"
+
+
+def _barely(shelf: Shelf) -> str:
+    found = doubt(shelf)
+    return f" {found}" if found else ""

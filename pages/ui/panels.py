@@ -1,4 +1,4 @@
-"""Blocks that pages repeat: the opening sentence, state cards, empty states, charts with their table, confirmations.
+"""Blocks that pages repeat: the opening sentence, state cards, empty states, charts with their table.
 
 Everything foreign is escaped by the caller through ``wording.safe`` where it goes into Markdown (``sentence``, ``empty``);
 tables and charts take raw names. Nothing here knows a verb.
@@ -268,73 +268,9 @@ def download_csv(label: str, rows: Rows, *, name: str, key: str) -> None:
     )
 
 
-def confirm(
-    title: str,
-    consequences: str,
-    *,
-    button: str,
-    action: Callable[[str, str], None],
-    key: str,
-    reason: str | None = None,
-    phrase: str | None = None,
-) -> None:
-    """Open a dialog that states the consequences and asks for the person's name and a reason.
-
-    Its fields and its button are one form, so that the first click counts although a field was being typed into.
-
-    Parameters
-    ----------
-    title, consequences : str
-        What is asked, and what happens then (Markdown).
-    button : str
-        What the button says.
-    action : callable
-        ``action(by, reason)``, run in the button's callback once nothing is missing; the dialog closes after it. A known
-        error is shown above the page.
-    key : str
-        Unique on the page.
-    reason : str or None
-        The label of the reason's field; None asks for neither name nor reason.
-    phrase : str or None
-        What has to be typed to be sure (a model's name); None asks for none.
-    """
-
-    def missing() -> str:
-        wanted = {"your name": session.typed(f"{key}_by"), "the reason": session.typed(f"{key}_reason")}
-        blank = [name for name, text in wanted.items() if reason is not None and not text]
-        if blank:
-            return f"Fill in {' and '.join(blank)} first."
-        if phrase is not None and session.typed(f"{key}_phrase") != phrase:
-            return f"Type {wording.safe(phrase)} first, exactly as it stands here."
-        return ""
-
-    def act() -> None:
-        if not missing():
-            st.session_state["person_name"] = session.typed(f"{key}_by") or st.session_state.get("person_name", "")
-            with session.later():
-                action(session.typed(f"{key}_by"), session.typed(f"{key}_reason"))
-
-    @st.dialog(title)
-    def ask() -> None:
-        st.markdown(consequences)
-        with st.form(f"{key}_form", border=False):
-            if reason is not None:
-                session.person(key=f"{key}_by")
-                st.text_area(reason, key=f"{key}_reason", max_chars=500)
-            if phrase is not None:
-                st.text_input(f"Type {wording.safe(phrase)} to be sure", key=f"{key}_phrase")
-            sent = st.form_submit_button(button, type="primary", key=f"{key}_yes", on_click=act)
-        if sent and (lacking := missing()):
-            st.warning(lacking, icon=":material/edit:")
-        elif sent:
-            st.rerun()
-
-    ask()
-
-
 _VERBS = {
     "train": "Training",
-    "challenge": "Challenging the champion of",
+    "challenge": "Challenge of",
     "check": "Checking",
     "demo": "Building the demo",
     "define": "Defining",

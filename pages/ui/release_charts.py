@@ -116,6 +116,8 @@ def verdict_dots(verdict: Verdict, *, title: str) -> go.Figure:
     shown = {name: pair for name, pair in known.items() if name not in _APART}
     ordered = dict(sorted(shown.items(), key=lambda item: not item[1].decides))
     figure = charts.difference_dots(ordered, title=title)
+    if verdict.champion is None:
+        figure.update_xaxes(title="← trivial predictor better     by how much     challenger better →")
     deciding = next((pair for pair in ordered.values() if pair.decides), None)
     if deciding is not None and deciding.margin is not None:
         figure.add_annotation(

@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.ui import wording
 from pipeline_core.errors import PipelineError, StoreBusy
-from pipeline_core.records import BatchStatus, Job, Schema, TimeUnit
+from pipeline_core.records import BatchStatus, Job, JobStatus, Schema, TimeUnit
 from pipeline_core.service.host import host
 from pipeline_core.store import Store
 
@@ -116,9 +116,10 @@ def model() -> Schema | None:
 
 
 def note_unknown(names: tuple[str, ...]) -> None:
-    """Remember the model that the URL asks for where there is none; call it before the sidebar's choice corrects the URL."""
+    """Remember the model that a link asks for where there is none; call it before the sidebar's choice corrects the URL."""
     wanted = st.query_params.get("model")
-    if wanted and wanted not in names:
+    # later runs of a session follow the sidebar: what the URL then lags behind was removed, not asked for
+    if wanted and wanted not in names and "model" not in st.session_state:
         st.session_state["unknown_model"] = wanted
 
 
@@ -222,6 +223,14 @@ def submit(
     job = host().worker.submit(verb, model_name, arguments or {}, file=file)
     st.session_state.setdefault("followed", []).append(job.job_id)
     return job
+
+
+def check_soon(model_name: str) -> str:
+    """Queue a check after something that it looks at has changed, and say so; one that waits already will do."""
+    waiting = (job for job in active_jobs(model_name) if job.verb == "check" and job.status is JobStatus.QUEUED)
+    if next(waiting, None) is None:
+        submit("check", model_name)
+    return "The check is running; its result comes by itself."
 
 
 def active_jobs(model_name: str | None = None) -> tuple[Job, ...]:

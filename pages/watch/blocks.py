@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from pages.ui import charts, panels, session, wording
+from pages.ui import charts, dialogs, panels, session, wording
 from pages.ui.charts import Line, Marker
 from pages.watch import needs, reads, words
 from pages.watch.reads import Seen
@@ -177,7 +177,7 @@ def demo_story(incidents: Sequence[Incident], windows: Sequence[WindowReport], b
         with found:
             st.markdown("  \n".join(["**Found**", *reads.found_in(incident, windows, batches)]))
     if st.button("Remove the demo", icon=":material/delete:", key="demo_remove"):
-        panels.confirm(
+        dialogs.confirm(
             "Remove the demo?",
             "The model **lending** goes, with its batches, versions, alerts and files. Other models stay as they are. "
             "The demo can be built again at any time.",

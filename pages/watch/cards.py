@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pages.ui import wording
+from pages.ui import verdicts, wording
 from pages.ui.panels import Card
 from pages.ui.wording import State
 from pages.watch import reads, words
@@ -27,13 +27,14 @@ def _champion_card(seen: Seen, schema: Schema) -> Card:
     figure = champion.metrics[name] if name else None
     low, high = getattr(figure, "low", None), getattr(figure, "high", None)
     between = f"{wording.number(low)}–{wording.number(high)}" if low is not None else None
+    doubt = verdicts.doubt(seen.crowned)
     return Card(
         title=f"Champion v{champion.version}",
-        state=State.OK,
-        word="Passed the gate",
+        state=State.WATCH if doubt else State.OK,
+        word="Passed the gate, barely" if doubt else "Passed the gate",
         value=_figure(name, getattr(figure, "value", None)),
         delta=between,
-        note=f"{_named(name)}on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}",
+        note=f"{_named(name)}on {wording.count(champion.dataset.holdout_rows, 'held-out row')}; {_fitted(champion, schema)}{'. ' if doubt else ''}{doubt}",
         page="registry",
         link="Lineage",
         help=name,
@@ -140,6 +141,14 @@ def _prediction_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     )
 
 
+def _against(name: str | None, gained: float) -> str:
+    """Say a difference from validation with its direction: of an error, more is worse."""
+    if gained == 0:
+        return "the same"
+    better = (gained < 0) == (name in wording.SMALLER_IS_BETTER)
+    return f"{wording.number(abs(gained), digits=2)} {'better' if better else 'worse'}"
+
+
 def _performance_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     last = reads.last_measured(windows)
     if last is None:
@@ -150,17 +159,16 @@ def _performance_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
         )  # fmt: skip
     figures = [reads.primary(window) for window in windows]
     now, reference = reads.primary(last), last.performance.reference
-    delta = (
-        None if now is None or reference is None else f"{wording.signed(now.value - reference, digits=2)} vs validation"
-    )
     name = wording.primary_metric(last.performance.metrics)
+    delta = None if now is None or reference is None else _against(name, now.value - reference)
+    against = "" if delta is None else f"than at validation ({wording.number(reference)}); "
     between = f"{wording.number(now.low)}–{wording.number(now.high)} on " if now and now.low is not None else ""
     return Card(
         title="Performance",
         state=State.PAGE if last.performance.dropped else State.OK,
         value=_figure(name, now.value if now else None),
         delta=delta,
-        note=f"{_named(name)}{between}{wording.count(last.performance.labelled_rows, 'label')}, {wording.span(last.start, last.end, schema)}",
+        note=f"{against}{_named(name)}{between}{wording.count(last.performance.labelled_rows, 'label')}, {wording.span(last.start, last.end, schema)}",
         history=_recent([figure.value if figure else None for figure in figures]),
         page="training",
         link="Retrain" if last.performance.dropped else "Versions",

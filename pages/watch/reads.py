@@ -31,7 +31,10 @@ from pipeline_core.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One model as the watch sees it; ``report`` is the latest check of the champion, ``alerts`` the open ones."""
+    """One model as the watch sees it; ``report`` is the latest check of the champion, ``alerts`` the open ones.
+
+    ``verdict`` is the newest challenger's against the present champion, ``crowned`` the one that made the champion.
+    """
 
     champion: ModelVersion | None
     versions: tuple[ModelVersion, ...]
@@ -40,6 +43,7 @@ class Seen:
     batches: tuple[BatchReport, ...]
     report: WatchReport | None
     alerts: tuple[Alert, ...]
+    crowned: Verdict | None = None
 
     @property
     def challenger(self) -> ModelVersion | None:
@@ -55,12 +59,25 @@ def seen(store: Store, model: str) -> Seen:
     return Seen(
         champion=champion,
         versions=versions,
-        verdict=store.models.verdict(model, challenger.version) if challenger else None,
+        verdict=_present(store, model, challenger.version) if challenger else None,
+        crowned=_crowned(store, model, champion.version) if champion else None,
         promotions=store.models.promotions(model),
         batches=store.batches.list(model),
         report=store.signals.watch(model, version=champion.version) if champion else None,
         alerts=store.signals.alerts(model, open_only=True),
     )
+
+
+def _present(store: Store, model: str, version: int) -> Verdict | None:
+    """Read the verdict on a version, unless the champion has moved since."""
+    verdict = store.models.verdict(model, version)
+    return verdict if verdict is not None and verdict.epoch == store.models.epoch(model) else None
+
+
+def _crowned(store: Store, model: str, version: int) -> Verdict | None:
+    """Read the verdict by which a version was promoted."""
+    moves = [move.verdict_id for move in store.models.promotions(model) if move.version == version and move.verdict_id]
+    return next((v for v in store.models.verdicts(model) if moves and v.verdict_id == moves[0]), None)
 
 
 def champion(store: Store, model: str) -> ModelVersion | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from pages.ui import wording
+from pages.ui import verdicts, wording
 from pages.ui.panels import Fact
 from pages.ui.wording import State
 from pages.watch import reads
@@ -86,7 +86,15 @@ def no_champion(seen: Seen) -> str:
     rows = wording.count(sum(batch.rows for batch in accepted), "row")
     labelled = wording.count(sum(batch.labelled_rows for batch in accepted))
     if seen.challenger is not None:
-        return f"No champion yet: v{seen.challenger.version} is trained ({validated(seen.challenger)}) and waits for its verdict."
+        passed = seen.verdict is not None and seen.verdict.verdict is Decision.PROMOTE
+        waits = (
+            "waits for a person to promote it"
+            if passed
+            else "has not passed the gate yet"
+            if seen.verdict
+            else "waits for its verdict"
+        )
+        return f"No champion yet: v{seen.challenger.version} is trained ({validated(seen.challenger)}) and {waits}."
     return f"No champion yet: {rows} in {wording.count(len(accepted), 'batch')}, {labelled} of them labelled, nothing trained."
 
 
@@ -298,8 +306,11 @@ def step(seen: Seen, windows: Sequence[WindowReport]) -> Step:
     """Choose the overview's one next step: (button, page, why, query)."""
     if seen.champion is None and seen.challenger is None:
         return "Train the first version", "training", "A first version needs only to beat a guess.", {}
+    if seen.verdict is not None and seen.verdict.verdict is Decision.PROMOTE:
+        return _about_challenger(seen) or _about_windows(windows)
     if seen.batches and seen.batches[0].status is BatchStatus.QUARANTINED:
-        return "See why it was quarantined", "batches", "The newest batch takes no part in scoring or training.", {}
+        query = {"batch": seen.batches[0].batch_id}
+        return "See why it was quarantined", "batches", "The newest batch takes no part in scoring or training.", query
     if seen.report is not None and not seen.report.windows:
         return "Receive the next batch", "batches", "A check needs data that came in after the champion's.", {}
     return _about_challenger(seen) or _about_windows(windows)
@@ -312,7 +323,8 @@ def _about_challenger(seen: Seen) -> Step | None:
     if seen.verdict is None:
         return f"Challenge with v{rival.version}", "challenge", "A trained version waits for the gate's verdict.", {}
     if seen.verdict.verdict is Decision.PROMOTE:
-        return f"Decide on v{rival.version}", "challenge", "The gate found nothing against it; a person decides.", {}
+        why = verdicts.doubt(seen.verdict) or "The gate found nothing against it; a person decides."
+        return f"Decide on v{rival.version}", "challenge", why, {"challenger": str(rival.version)}
     return None
 
 

@@ -175,7 +175,7 @@ def live(request: DemoRequest, progress: Progress) -> DemoReport:
         acts += [*_releases(store), *_checks(store)]
         effort, done = sum(act.effort for act in acts), 0.0
         for act in sorted(acts, key=lambda act: act.at):
-            progress(0.02 + 0.97 * done / effort, f"{act.at:%-d %B %Y}: {act.told}")
+            progress(0.02 + 0.97 * done / effort, f"{act.at.day} {act.at:%B %Y}: {act.told}")
             calendar.move(act.at)
             act.do()
             done += act.effort

@@ -213,6 +213,7 @@ def promote(
             version, store.models.verdict(model, version), seat=seat, signed=signed, rows_sha256=rows
         )
         store.models.apply(move)
+        _close_alerts(store, move)
     return move
 
 
@@ -251,7 +252,16 @@ def rollback(store: Store, model: str, *, by: str, reason: str, expected_epoch: 
         seat = _seat(store, model, expected_epoch)
         move = registry.rollback(store.models.promotions(model), seat=seat, signed=signed)
         store.models.apply(move)
+        _close_alerts(store, move)
     return move
+
+
+def _close_alerts(store: Store, move: Promotion) -> None:
+    """Close what was said about a champion that no longer sits: it accuses nobody who scores now."""
+    for alert in store.signals.alerts(move.model, open_only=True):
+        if alert.version not in {None, move.version}:
+            note = f"Closed by itself: version {move.version} took the place of version {alert.version}."
+            store.signals.acknowledge(alert.alert_id, by=move.by, note=note)
 
 
 def _seat(store: Store, model: str, expected_epoch: int | None) -> registry.Seat:

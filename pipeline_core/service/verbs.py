@@ -105,33 +105,28 @@ class Verb:
                 raise InvalidDefinition(f"--{name} is missing: {option.help}.")
 
 
-KINDS: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "whole": (int,),
-    "names": (list, tuple),
-    "types": (dict,),
-    "flag": (bool,),
-}
+KINDS: Mapping[str, Any] = {"text": str, "whole": int, "names": list | tuple, "types": dict, "flag": bool}
 
 
 def _check_text(name: str, value: object) -> None:
-    """Refuse text that no file or table can hold: half a character, as broken bytes on a command line become."""
+    """Refuse half a character, as broken bytes on a command line become: no file or table can hold it."""
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidDefinition(
-            f"The argument {name!r} is {value!r}, which is not valid Unicode. Type it again, in UTF-8."
-        ) from None
+        raise InvalidDefinition(f"The argument {name!r} is {value!r}, which is not valid Unicode. Mend it.") from None
 
 
 def _check_kind(name: str, value: object, option: Option) -> None:
     if value is None:
         return
-    if not isinstance(value, KINDS[option.kind]) or (option.kind == "whole" and isinstance(value, bool)):
+    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    wrong = not isinstance(value, KINDS[option.kind]) or any(not isinstance(item, str) for item in inside)
+    if wrong or (option.kind == "whole" and isinstance(value, bool)):
         raise InvalidDefinition(f"The argument {name!r} is {value!r}; it must be of the kind {option.kind}.")
     _check_text(name, value)
-    if option.choices and value not in option.choices:
-        raise InvalidDefinition(f"The argument {name!r} is {value!r}. {nearest(str(value), option.choices)}")
+    for item in inside or (value,):
+        if option.choices and item not in option.choices:
+            raise InvalidDefinition(f"The argument {name!r} is {item!r}. {nearest(str(item), option.choices)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,7 +328,11 @@ VERBS: Mapping[str, Verb] = {
             "exclude": Option(kind="names", help="columns to leave out, A,B"),
             "features": Option(kind="names", help="columns to keep as features that would be left out by default, A,B"),
             "task": Option(help="what is predicted", choices=tuple(Task)),
-            "types": Option(kind="types", help="column types where the proposal is wrong, A=number,B=category"),
+            "types": Option(
+                kind="types",
+                help="column types where the proposal is wrong, A=number,B=category",
+                choices=tuple(ColumnType),
+            ),
             "source": _SOURCE,
         },
     ),

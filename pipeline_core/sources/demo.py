@@ -25,7 +25,7 @@ TIME = "applied_at"
 ID = "application_id"
 PROTECTED = ("gender", "age_band")
 
-SEED = 5
+SEED = 8
 FIRST_DAY = date(2025, 1, 6)
 WEEKS = 52
 HISTORY_WEEKS = 10
@@ -95,7 +95,8 @@ INCIDENTS: tuple[Incident, ...] = (
         *NULL_WEEKS,
         "Income: null becomes 0",
         "Upstream writes 0 where income used to be missing (12 % of the rows). Every request still gets a score.",
-        "Drift: a page on income, null share 12 % to 0 % and a step at 0. Performance: the AUC drops once labels arrive.",
+        "Drift: a page on income, null share 12 % to 0 % and a step at 0. Performance: the AUC drops once labels arrive, "
+        "a watch at first and a page when four in five are in.",
     ),
     _incident(
         *CONCEPT_WEEKS,
@@ -264,7 +265,7 @@ def _people(rng: np.random.Generator, n: int, *, wobble: float) -> dict[str, Flo
         "account_age_months": np.clip(np.round(rng.gamma(2.2, 26.0, n)), 3, 170),
         "loan_amount": np.clip(np.round(np.exp(9.2 + 0.25 * wealth + 0.45 * rng.normal(0, 1, n)), -2), 3_000, 32_000),
         "device_age_days": np.clip(np.round(rng.gamma(2.5, 190.0, n)), 45, 1_250),
-        "prior_loans": np.clip(rng.poisson(1.3, n), 0, 6).astype(float),
+        "prior_loans": np.clip(rng.poisson(1.3, n), 0, 5).astype(float),
         "term": rng.choice(5, n, p=[0.10, 0.25, 0.35, 0.20, 0.10]).astype(float),
         "purpose": rng.choice(6, n, p=[0.34, 0.22, 0.16, 0.12, 0.09, 0.07]).astype(float),
         "housing": rng.choice(3, n, p=[0.46, 0.38, 0.16]).astype(float),

@@ -12,6 +12,12 @@ from pipeline_core.records import ModelStatus, Schema, load
 from pipeline_core.store.database import Database, aware
 
 _STATUSES = """
+WITH rivals AS (
+    SELECT v.model, max(v.version) AS version FROM versions v ANTI JOIN promotions p
+        ON p.model = v.model AND p.version = v.version GROUP BY v.model),
+verdict AS (
+    SELECT d.model, d.version, arg_max(d.record, d.entry) AS record FROM verdicts d JOIN rivals r
+        ON r.model = d.model AND r.version = d.version GROUP BY d.model, d.version)
 SELECT a.model, s.record, a.version,
        (SELECT count(*) FROM versions v WHERE v.model = a.model),
        (SELECT count(*) FROM batches b WHERE b.model = a.model),
@@ -19,9 +25,11 @@ SELECT a.model, s.record, a.version,
        (SELECT coalesce(sum(row_count), 0)::BIGINT FROM batches b WHERE b.model = a.model AND b.status = 'accepted'),
        (SELECT max(received_at) FROM batches b WHERE b.model = a.model),
        (SELECT count(*) FROM alerts l WHERE l.model = a.model AND l.is_open AND l.level = 'page'),
-       (SELECT count(*) FROM alerts l WHERE l.model = a.model AND l.is_open AND l.level = 'watch')
+       (SELECT count(*) FROM alerts l WHERE l.model = a.model AND l.is_open AND l.level = 'watch'),
+       CASE WHEN d.record ->> '$.verdict' = 'promote' AND (d.record ->> '$.epoch')::INTEGER = a.epoch THEN d.version END
 FROM aliases a JOIN (SELECT model, arg_max(record, schema_version) AS record FROM schemas GROUP BY model) s
      ON s.model = a.model
+LEFT JOIN verdict d ON d.model = a.model
 ORDER BY a.model
 """
 
@@ -42,7 +50,7 @@ def statuses(database: Database) -> tuple[ModelStatus, ...]:
 
 
 def _status(row: tuple[Any, ...]) -> ModelStatus:
-    model, record, champion, versions, batches, quarantined, rows, last, pages, watches = row
+    model, record, champion, versions, batches, quarantined, rows, last, pages, watches, ready = row
     schema = load(Schema, record)
     status = ModelStatus(
         model=model,
@@ -58,18 +66,20 @@ def _status(row: tuple[Any, ...]) -> ModelStatus:
         demo=schema.demo,
         next_step="",
     )
-    return replace(status, next_step=_next_step(status))
+    return replace(status, next_step=_next_step(status, ready))
 
 
-def _next_step(status: ModelStatus) -> str:
+def _next_step(status: ModelStatus, ready: int | None) -> str:
+    """Say what comes next; ``ready``: the version that has passed the gate against the present champion."""
     if status.batches == status.quarantined:
         return "Receive a batch that passes the door."
     if status.versions == 0:
         return "Train the first version."
+    if ready is not None:
+        return f"Decide on v{ready}: the gate let it pass; a person promotes it."
     if status.champion is None:
         return f"Challenge version {status.versions} and promote it."
-    if status.open_pages:
-        return f"Look at {status.open_pages} open page alert{'s' if status.open_pages > 1 else ''}."
-    if status.open_watches:
-        return f"Look at {status.open_watches} open watch alert{'s' if status.open_watches > 1 else ''}."
+    level, waiting = ("page", status.open_pages) if status.open_pages else ("watch", status.open_watches)
+    if waiting:
+        return f"Look at {waiting} open {level} alert{'s' if waiting > 1 else ''}."
     return "Nothing is waiting; receive the next batch."

@@ -17,17 +17,17 @@ from tests.browser.conftest import App, open_page, running_app, settled
 
 JOINER = "\N{WORD JOINER}"
 PAGES = {
-    "overview": (hostile.FEATURES[5], hostile.FEATURES[8]),
+    "overview": (hostile.SCRIPT, hostile.IMAGE),
     "drift": (hostile.FEATURES[15], hostile.FEATURES[5], "# head - item | a | b |"),
     f"drift?feature={quote(hostile.SCRIPT)}": (hostile.SCRIPT, "distribution moved"),
     f"drift?feature={quote(hostile.FEATURES[9])}": ("<b>bold</b><br><a",),
     f"drift?feature={quote(hostile.TOWN)}": (hostile.TOWN, "=1+1", "$a$ :smile:", "long wide <i"),
-    "alerts": (hostile.FEATURES[16], "distribution moved"),
+    "alerts": (hostile.SCRIPT, hostile.BEACON),
     "alerts?show=all": ("What to check",),
     "batches": ("1 is quarantined",),
     "batches?batch=b-0004": (f"Column '{hostile.SCRIPT}'", f"Column '{hostile.IMAGE}'", "<img src=x onerror"),
     "batches?batch=b-0003": ("<img src=x onerror", hostile.LEVELS[0]),
-    "training": ("matters most to v2", hostile.SCRIPT, hostile.BEACON, ":smile: :material/bolt: :red[x]"),
+    "training": (hostile.SCRIPT, hostile.BEACON, ":smile: :material/bolt: :red[x]"),
     "training?versions=2,1": ("v2, v1 compared", hostile.SCRIPT),
     "challenge": ("v2",),
     "registry": (hostile.BY, hostile.REASON),
@@ -48,7 +48,8 @@ INTRUDERS = """() => {
     if (node.tagName === 'SCRIPT' && node.textContent.includes('alert(1)')) found.push('SCRIPT');
     if (node.classList.contains('katex')) found.push(`formula ${node.textContent}`);
     if (['U', 'I', 'B', 'FRAME', 'IFRAME', 'OBJECT', 'EMBED'].includes(node.tagName)) found.push(node.outerHTML.slice(0, 90));
-    if (node.tagName === 'tspan' && /bold|italic/.test(node.getAttribute('style') || '') && /bold|name/.test(node.textContent))
+    // markup that a chart obeyed leaves the words between the tags in a node of their own
+    if (node.namespaceURI.endsWith('svg') && !node.children.length && /^(bold|link|name|x)$/.test(node.textContent.trim()))
       found.push(`chart markup ${node.textContent}`);
   }
   return found;
@@ -90,6 +91,7 @@ def visit(browser: Browser, app: App) -> Iterator[Visit]:
     page.on("request", asked)
     page.on("websocket", lambda socket: None if "//127.0.0.1:" in socket.url else happened.append(socket.url))
     page.on("dialog", lambda dialog: (happened.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("console", lambda told: happened.append(told.text) if "Content Security Policy" in told.text else None)
     page.on("pageerror", lambda error: happened.append(f"error {error}"))
     yield Visit(page, happened)
     page.context.close()

@@ -50,8 +50,8 @@ def test_a_name_is_needed_to_acknowledge(seeded: Store, visit: Visit) -> None:
 
 def test_an_alert_is_acknowledged_with_name_and_note_and_reopened(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
-    at.text_input(key="ack_by").set_value("Ada").run()
-    at.text_area(key="ack_note").set_value("labels were *late*").run()
+    at.text_input(key="ack_by").set_value("Ada")
+    at.text_area(key="ack_note").set_value("labels were *late*")
     at.button(key="acknowledge").click().run()
     assert not at.exception
     seen = seeded.signals.alert("a-4")
@@ -70,7 +70,7 @@ def test_a_group_is_acknowledged_as_one(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
     at.session_state["alert_rows"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     at.run()
-    at.text_input(key="ack_by").set_value("Ada").run()
+    at.text_input(key="ack_by").set_value("Ada")
     assert at.button(key="acknowledge").label == "Acknowledge all 2"
     at.button(key="acknowledge").click().run()
     assert {a.alert_id for a in seeded.signals.alerts("loans", open_only=True)} == {"a-3", "a-4"}
@@ -78,7 +78,7 @@ def test_a_group_is_acknowledged_as_one(seeded: Store, visit: Visit) -> None:
 
 def test_somebody_who_was_first_is_said_not_thrown(seeded: Store, visit: Visit) -> None:
     at = visit(PAGE)
-    at.text_input(key="ack_by").set_value("Ada").run()
+    at.text_input(key="ack_by").set_value("Ada")
     seeded.signals.acknowledge("a-4", by="Grace", at=alert("x", number=0, feature=None).raised_at)
     at.button(key="acknowledge").click().run()
     assert not at.exception

@@ -84,6 +84,8 @@ def test_a_file_is_received_and_scored(home: Store, visit: Visit, tmp_path: Path
     at = send(visit(PAGE), loans.file(tmp_path, 5, labelled=False), "score")
     assert "**b-0004** (loans\\-5\\.csv, 500 rows) is **accepted**" in loans.said(at)
     assert "v1 scored 500 rows: " in loans.said(at)
+    assert "The check is running; its result comes by itself." in loans.said(at)
+    assert [job.verb for job in home.jobs.list()] == ["check"]
     assert home.batches.get(loans.MODEL, "b-0004").source == "loans-5.csv"
     assert at.page_link[-1].value == "Open b-0004"
 

@@ -34,7 +34,7 @@ def test_without_a_challenger_it_says_who_is_champion_and_why(home: Store, visit
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
     assert "**v1** is champion of **loans** since" in at.title[0].value
-    assert "promote by Ada: “the first one”" in at.title[0].value
+    assert "promoted by Ada: “the first one”" in at.title[0].value
     assert at.page_link[0].value == "See the champion in the registry"
 
 
@@ -74,6 +74,8 @@ def test_with_name_and_reason_the_dialog_promotes(home: Store, visit: Visit, tmp
     assert not at.exception
     move = home.models.promotions(loans.MODEL)[0]
     assert (move.version, move.by, move.reason) == (2, "Grace", "as good, and newer")
+    assert at.toast[0].value == "v2 is champion of loans. The check is running; its result comes by itself."
+    assert [job.verb for job in home.jobs.list()] == ["check"]
     champion = home.models.champion(loans.MODEL)
     assert champion is not None
     assert champion.version == 2

@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.watch import reads, words
+from pages.watch import cards, reads, words
 from pipeline_core.records import AlertLevel, BatchStatus, DriftState, Task, WatchReport
 from pipeline_core.sources.demo import INCIDENTS
+from pipeline_core.stages import alerts
 from pipeline_core.store import Store
 from tests.pages.conftest import batch, fill, schema, version, week, window
 
@@ -36,7 +37,7 @@ def test_each_card_has_state_figure_and_comparison(seeded: Store, visit: Visit) 
         ("Last batch", "200 rows", "accepted"),
         ("Data drift", "2 of 4", "weighted 0.160"),
         ("Predictions", "0.210", "baseline 0.200"),
-        ("Performance", "AUC 0.710", "−0.070 vs validation"),
+        ("Performance", "AUC 0.710", "0.070 worse"),
     ]
     assert "**Data drift**  \n:red[:material/error: Page]" in markdown(at)
     assert "**Predictions**  \n:green[:material/check_circle: OK]" in markdown(at)
@@ -73,7 +74,17 @@ def test_the_next_step_follows_from_what_is_known(seeded: Store) -> None:
     assert words.step(rival, windows)[0] == "Challenge with v2"
     held = replace(seen, batches=(batch(9, status=BatchStatus.QUARANTINED), *seen.batches))
     assert words.step(held, windows)[:2] == ("See why it was quarantined", "batches")
+    assert words.step(held, windows)[3] == {"batch": "b-0011"}
     assert words.step(replace(seen, champion=None, versions=()), ())[:2] == ("Train the first version", "training")
+
+
+def test_a_difference_is_said_with_its_direction() -> None:
+    said = [
+        cards._against(name, gained) for name, gained in (("rmse", 0.2), ("rmse", -0.2), ("auc", 0.01), ("auc", 0.0))
+    ]
+    assert said == [
+        "0.20 worse", "0.20 better", "0.010 better", "the same"
+    ]  # fmt: skip
 
 
 def test_all_is_well_is_said_in_green(seeded: Store) -> None:
@@ -208,6 +219,14 @@ def test_links_name_the_model_and_the_period_for_a_new_tab(seeded: Store, visit:
     assert looks
     assert all("model=loans" in query and "period=Last+90+days" in query for query in looks)
     assert "alert=performance" in looks[0]
+
+
+def test_a_quarantined_batch_is_looked_at_itself(seeded: Store, visit: Visit) -> None:
+    refused = alerts.batch_alert(batch(23, status=BatchStatus.QUARANTINED))
+    assert refused is not None
+    seeded.signals.add_alerts([refused])
+    looks = [link.proto.query_string for link in visit().page_link if link.proto.label == "Look"]
+    assert any("batch=b-0025" in query for query in looks)
 
 
 def test_a_partial_newest_window_does_not_hide_the_one_before(seeded: Store) -> None:

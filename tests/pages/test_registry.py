@@ -13,6 +13,7 @@ from pages.release import descent, reads
 from pipeline_core.flows import release
 from pipeline_core.store.home import Store
 from tests.pages import loans
+from tests.pages.conftest import fill
 
 PAGE = "release/registry.py"
 Visit = Callable[..., AppTest]
@@ -76,6 +77,9 @@ def test_rollback_brings_the_former_champion_back(home: Store, visit: Visit, tmp
     assert champion is not None
     assert champion.version == 1
     assert "**v1** is champion of **loans**" in at.title[0].value
+    assert "Rolled back by **Ada** on " in loans.said(at)
+    assert at.toast[0].value == "v1 is champion of loans again. The check is running; its result comes by itself."
+    assert [job.verb for job in home.jobs.list()] == ["check"]
     assert [m.action for m in home.models.promotions(loans.MODEL)] == ["rollback", "promote", "promote"]
 
 
@@ -97,6 +101,36 @@ def test_two_who_confirm_the_same_rollback_go_back_once(home: Store, visit: Visi
     champion = home.models.champion(loans.MODEL)
     assert champion is not None
     assert champion.version == 2
+
+
+def test_a_model_goes_only_when_its_name_is_typed(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "champion")
+    fill(home, model="cards", champion=False)
+    at = visit(PAGE, model="loans")
+    at.button(key="remove").click().run()
+    assert "**loans** goes, with 3 batches, 1,800 rows, 1 version and 1 alert, and all their files." in loans.said(at)
+    at.text_input(key="confirm_remove_name").set_value("loan")
+    at.button(key="confirm_remove_yes").click().run()
+    assert home.models.names() == ("cards", "loans")
+    at.button(key="remove").click().run()
+    at.text_input(key="confirm_remove_name").set_value("loans")
+    at.button(key="confirm_remove_yes").click().run()
+    assert not at.exception
+    assert home.models.names() == ("cards",)
+    assert at.sidebar.selectbox(key="model").value == "cards"
+    assert "loans is removed." in [toast.value for toast in at.toast]
+    assert not at.warning
+
+
+def test_the_last_model_can_be_removed_without_a_champion(home: Store, visit: Visit) -> None:
+    fill(home, champion=False)
+    at = visit(PAGE, model="loans")
+    at.button(key="remove").click().run()
+    at.text_input(key="confirm_remove_name").set_value("loans")
+    at.button(key="confirm_remove_yes").click().run()
+    assert not at.exception
+    assert home.models.names() == ()
+    assert at.button(key="empty_go").label == "Define a model"
 
 
 @pytest.mark.parametrize("page", ["release/training.py", "release/challenge.py", PAGE, "intake/batches.py"])

@@ -13,7 +13,7 @@ from pipeline_core.errors import ComputeFailed, NotEnough, NotFound, Refused, St
 from pipeline_core.flows import intake, release
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
-from pipeline_core.records import Decision, Measured, ModelVersion, Stage, Task, TimeUnit
+from pipeline_core.records import Alert, AlertLevel, Decision, Measured, ModelVersion, Stage, Task, TimeUnit
 from pipeline_core.store.home import Store
 from tests.core import modelling
 from tests.core.flows import homes
@@ -258,3 +258,35 @@ def test_rows_without_an_event_time_are_not_trained_on(tmp_path: Path, order: st
         assert version.dataset.rows == version.dataset.fit_rows + version.dataset.holdout_rows == 995
         assert version.dataset.holdout_from is not None
         assert release.challenge(opened, "m").rows == version.dataset.holdout_rows
+
+
+def test_a_promotion_closes_what_was_said_about_the_former_champion(store: Store) -> None:
+    train(store)
+    release.promote(store, "loans", version=1, **WHO)
+
+    def alert(name: str, version: int | None) -> Alert:
+        return Alert(
+            alert_id=name,
+            model="loans",
+            version=version,
+            code="data_drift" if version else "batch_quarantined",
+            level=AlertLevel.PAGE,
+            feature="income",
+            message="income: it moved.",
+            window_start=modelling.START,
+            window_end=modelling.START + timedelta(days=7),
+            contribution=0.1,
+            raised_at=modelling.START,
+        )
+
+    store.signals.add_alerts([alert("of the champion", 1), alert("of the data", None)])
+    later(store, seed=5, day=4)
+    train(store)
+    assert release.challenge(store, "loans").verdict is Decision.PROMOTE
+    release.promote(store, "loans", version=2, **WHO)
+    assert [a.alert_id for a in store.signals.alerts("loans", open_only=True)] == ["of the data"]
+    closed = store.signals.alert("of the champion")
+    assert (closed.acknowledged_by, closed.note) == (
+        "Ada",
+        "Closed by itself: version 2 took the place of version 1.",
+    )

@@ -18,6 +18,7 @@ from httpx import Response
 from pipeline_core.records import JobStatus
 from pipeline_core.service import api, host
 from pipeline_core.service.host import Host
+from pipeline_core.service.verbs import VERBS
 from tests.core.service.conftest import Client, Files
 
 # --- the door -----------------------------------------------------------------------------------
@@ -59,6 +60,14 @@ def test_no_page_that_loads_scripts_from_elsewhere(client: Client) -> None:
     assert client.get("/docs").status_code == 404
     assert client.get("/redoc").status_code == 404
     assert "/verbs/{verb}" in client.get("/openapi.json").json()["paths"]
+
+
+def test_every_route_is_known_here_and_only_verbs_want_the_token(client: Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    open_to_all = {"/health", "/models/{model}/batches", "/models/{model}/labels", "/models/{model}/score"}
+    assert set(paths) == {*open_to_all, "/verbs/{verb}"}
+    for verb in VERBS:
+        assert client.post(f"/verbs/{verb}").status_code == 401
 
 
 # --- intake -------------------------------------------------------------------------------------

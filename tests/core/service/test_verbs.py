@@ -113,3 +113,23 @@ def test_the_loop_by_verbs(held: Host, files: Files) -> None:
     assert do(held, "challenge").content["verdict"] in {"promote", "keep", "insufficient"}
     assert do(held, "receive", file=files.broken).code == 1
     assert [m["model"] for m in do(held, "status", model=None).content["models"]] == ["loans"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"types": {"income": "foo"}}, "'foo'. There are: 'category', 'number', 'timestamp'."),
+        ({"types": {"income": ["number"]}}, "must be of the kind types"),
+        ({"protected": ["town", 3]}, "must be of the kind names"),
+        ({"exclude": [["town"]]}, "must be of the kind names"),
+        ({"task": "regresion"}, "Did you mean 'regression'?"),
+        ({"source": "\udcff"}, "is not valid Unicode"),
+        ({"protected": ["\udcff"]}, "is not valid Unicode"),
+    ],
+)
+def test_what_stands_inside_an_argument_is_checked_too(tmp_path: Path, arguments: dict[str, Any], said: str) -> None:
+    file = tmp_path / "x.csv"
+    file.touch()
+    with pytest.raises(InvalidDefinition) as caught:
+        verb_named("define").check("loans", {"target": "late", **arguments}, file=file)
+    assert said in caught.value.message
