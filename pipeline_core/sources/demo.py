@@ -25,7 +25,7 @@ TIME = "applied_at"
 ID = "application_id"
 PROTECTED = ("gender", "age_band")
 
-SEED = 8
+SEED = 17
 FIRST_DAY = date(2025, 1, 6)
 WEEKS = 52
 HISTORY_WEEKS = 10
@@ -96,7 +96,7 @@ INCIDENTS: tuple[Incident, ...] = (
         "Income: null becomes 0",
         "Upstream writes 0 where income used to be missing (12 % of the rows). Every request still gets a score.",
         "Drift: a page on income, null share 12 % to 0 % and a step at 0. Performance: the AUC drops once labels arrive, "
-        "a watch at first and a page when four in five are in.",
+        "a page when four in five are in.",
     ),
     _incident(
         *CONCEPT_WEEKS,

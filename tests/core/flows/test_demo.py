@@ -88,7 +88,7 @@ def test_outcomes_were_received_thirty_to_sixty_days_later(store: Store) -> None
         for b in store.batches.list(MODEL, status=BatchStatus.ACCEPTED)
     ])
     labels = store.batches.labels(MODEL).join(rows, "row_id")
-    assert labels.num_rows == store.batches.labelled_rows(MODEL) == 52_916
+    assert labels.num_rows == store.batches.labelled_rows(MODEL) == 53_490
     pairs = zip(labels["received_at"].to_pylist(), labels["event_at"].to_pylist(), strict=True)
     later = [(received, received - event) for received, event in pairs]
     assert min(delay for _, delay in later) >= timedelta(days=30)
@@ -102,20 +102,20 @@ def test_the_champion_was_made_when_its_labels_were_there(store: Store) -> None:
     assert champion is not None
     auc = champion.metrics["auc"]
     assert isinstance(auc, Measured)
-    assert 0.79 < auc.value < 0.84
+    assert auc.value == pytest.approx(0.8013, abs=0.002)
     assert champion.run.started_at == champion.created_at == datetime(2025, 4, 14, 9, 30, tzinfo=UTC)
-    assert (champion.dataset.rows, champion.dataset.fit_rows) == (9_410, 7_528)
+    assert (champion.dataset.rows, champion.dataset.fit_rows) == (9_525, 7_620)
     assert champion.dataset.last_event_at is not None
     assert champion.created_at - champion.dataset.last_event_at > timedelta(days=30)
     assert (first.by, first.at) == ("demo", datetime(2025, 4, 14, 14, 10, tzinfo=UTC))
     verdict = store.models.verdict(MODEL, 1)
     assert verdict is not None
     assert verdict.decided_at == datetime(2025, 4, 14, 9, 50, tzinfo=UTC)
-    assert 0.012 < champion.shap_shares["device_age_days"] < 0.03
+    assert champion.shap_shares["device_age_days"] == pytest.approx(0.024, abs=0.004)
     assert sorted(champion.shap_shares, key=lambda name: -champion.shap_shares[name])[:3] == [
         "income",
-        "debt_to_income",
         "credit_utilisation",
+        "debt_to_income",
     ]
 
 
@@ -160,9 +160,8 @@ def test_lost_performance_is_watched_as_labels_arrive_and_pages_when_they_are_in
     pages = {first: at for (first, _, level), at in raised.items() if level is PAGE}
     assert sorted(pages) == [monday(week).date() for week in (27, 28, 29, *range(33, 45))]
     watches = {first: at for (first, _, level), at in raised.items() if level is WATCH}
-    assert sorted(set(watches) - set(pages)) == [monday(45).date(), monday(46).date()]
+    assert sorted(watches) == [monday(week).date() for week in (27, *range(33, 44), 45, 46)]
     assert all(watches[first] < pages[first] for first in set(watches) & set(pages))
-    assert len(set(watches) & set(pages)) >= 10
     # the outcomes of a week's last day come 60 days later, and every other Monday is checked
     assert all(timedelta(days=48) <= at - first <= timedelta(days=80) for first, at in pages.items())
     assert raised[date(2025, 7, 14), None, WATCH] == date(2025, 9, 1)
@@ -195,6 +194,17 @@ def test_the_broken_file_is_quarantined_and_its_repair_accepted(store: Store) ->
     assert not store.signals.has_predictions(MODEL, 1, batch_id=broken.batch_id)
 
 
+def test_the_door_warns_in_the_weeks_of_incidents_only(store: Store) -> None:
+    warned = {b.source: {f.column for f in b.findings} for b in store.batches.list(MODEL) if b.findings}
+    columns = {DEVICE: "device_age_days", DEBT: "debt_to_income", BROKEN: "income", NULL: "income"}
+    weeks = {
+        f"lending-{incident.first_day + number * WEEK}.csv": {column}
+        for incident, column in columns.items()
+        for number in range((incident.last_day - incident.first_day).days // 7 + 1)
+    }
+    assert warned == weeks
+
+
 def test_null_to_zero_is_a_page_on_income_and_costs_performance(store: Store) -> None:
     assert len(windows(store, NULL)) == 3
     for window in windows(store, NULL):
@@ -222,8 +232,7 @@ def test_the_challenger_passes_and_waits_for_a_person(store: Store) -> None:
     assert (verdict.verdict, verdict.champion) == (Decision.PROMOTE, 1)
     difference = verdict.metrics["auc"].difference
     assert isinstance(difference, Measured)
-    assert difference.low is not None
-    assert difference.low > 0
+    assert (difference.value, difference.low) == pytest.approx((0.0290, 0.0238), abs=0.002)
     assert store.models.epoch(MODEL) == 1
     challenger = store.models.version(MODEL, 2)
     assert challenger.created_at == challenger.run.started_at == datetime(2025, 12, 29, 9, 30, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from pipeline_core.sources import demo
-from pipeline_core.sources.demo import INCIDENTS, Delivery, Year
+from pipeline_core.sources.demo import INCIDENTS, STARTS, Delivery, Year
 
 
 @pytest.fixture(scope="module")
@@ -52,31 +52,43 @@ def test_a_year_of_weeks_with_about_sixty_thousand_rows(year: Year) -> None:
 
 def test_history_brings_its_outcome_and_the_rest_waits_for_it(year: Year) -> None:
     weeks = weekly(year)
-    assert all("defaulted" in d.table.column_names for d in weeks[:13])
-    assert not any("defaulted" in d.table.column_names for d in weeks[13:])
+    known = [d.table["defaulted"].is_valid().to_numpy().mean() for d in weeks[:6]]
+    assert known[:2] == [1.0, 1.0]
+    assert known == sorted(known, reverse=True)
+    assert 0 < known[-1] < 0.2
+    assert not any("defaulted" in d.table.column_names for d in weeks[6:])
 
 
 def test_labels_come_thirty_to_sixty_days_later_and_the_last_weeks_have_none(year: Year) -> None:
     applied = {
-        row_id: at.date()
-        for d in weekly(year)[13:]
+        row_id: at.replace(tzinfo=UTC)
+        for d in weekly(year)
         for row_id, at in zip(d.table["application_id"].to_pylist(), d.table["applied_at"].to_pylist(), strict=True)
     }
-    labelled: set[str] = set()
-    assert [d.name for d in year.labels][::7] == ["lending-outcomes-2025-05.csv", "lending-outcomes-2025-12.csv"]
+    known: list[str] = []
+    for d in weekly(year)[:6]:
+        known += d.table.filter(pc.is_valid(d.table["defaulted"]))["application_id"].to_pylist()
+    assert all(STARTS - applied[i] >= timedelta(days=30) for i in known)
+    names = [d.name for d in year.labels]
+    assert (len(names), names[0], names[-1]) == (
+        42,
+        "lending-outcomes-2025-03-24.csv",
+        "lending-outcomes-2026-01-05.csv",
+    )
     for delivery in year.labels:
-        month_end = delivery.arrives
-        days = np.array([(month_end - applied[i]).days for i in delivery.table["application_id"].to_pylist()])
+        ids = delivery.table["application_id"].to_pylist()
+        days = np.array([(delivery.arrives - applied[i]) / timedelta(days=1) for i in ids])
         assert days.min() >= 30
-        assert days.max() <= 60 + 31
-        labelled.update(delivery.table["application_id"].to_pylist())
-    waiting = {at for row_id, at in applied.items() if row_id not in labelled}
-    assert min(waiting) >= date(2025, 11, 1)
-    assert all(row_id not in labelled for row_id, at in applied.items() if at > date(2025, 12, 2))
+        assert days.max() <= 60
+        known += ids
+    assert len(known) == len(set(known))
+    waiting = set(applied) - set(known)
+    assert min(applied[i] for i in waiting) >= datetime(2025, 11, 10, tzinfo=UTC)
+    assert not any(applied[i] > datetime(2025, 12, 6, tzinfo=UTC) for i in known)
 
 
 def test_between_one_in_seven_and_one_in_five_default(year: Year) -> None:
-    history = pa.concat_tables([d.table.select(["defaulted"]) for d in weekly(year)[:13]])
+    history = pa.concat_tables([d.table.select(["defaulted"]) for d in (*weekly(year)[:4], *year.labels[:6])])
     assert 0.14 < pc.mean(pc.equal(history["defaulted"], "yes")).as_py() < 0.20
 
 
@@ -84,7 +96,7 @@ def test_incidents_are_apart_and_dated() -> None:
     assert len(INCIDENTS) == 5
     for before, after in pairwise(INCIDENTS):
         assert before.last_day + timedelta(days=14) < after.first_day
-    assert INCIDENTS[0].first_day >= demo.FIRST_DAY + timedelta(weeks=13)
+    assert INCIDENTS[0].first_day == date(2025, 4, 21)
     assert INCIDENTS[-1].last_day == date(2026, 1, 4)
 
 
@@ -122,6 +134,15 @@ def test_one_file_comes_broken_and_is_sent_again_whole(year: Year) -> None:
 
 
 def test_files_arrive_in_order(year: Year) -> None:
-    arrivals = [d.arrives for d in year.weeks]
-    assert arrivals == sorted(arrivals)
+    for files in (year.weeks, year.labels):
+        arrivals = [d.arrives for d in files]
+        assert arrivals == sorted(set(arrivals))
     assert len(year.weeks) == 53
+
+
+def test_files_arrive_on_the_monday_after_their_week(year: Year) -> None:
+    assert [d.arrives for d in year.weeks[:10]] == [STARTS + timedelta(minutes=2 * week) for week in range(10)]
+    for week, delivery in enumerate(weekly(year)[10:], start=11):
+        late = 1 if delivery.name.endswith("-again.csv") else 0
+        assert delivery.arrives.date() == demo.FIRST_DAY + timedelta(weeks=week + late)
+    assert {d.arrives.weekday() for d in year.labels} == {0}

@@ -184,7 +184,13 @@ def test_rows_have_keys_and_internal_names() -> None:
     typed = type_rows(pa.table({"y": [1, 0], "x": ["1.5", None]}), schema(X, Y), sha256=SHA, received_at=NOW)
     assert typed.rows.to_pylist() == [
         {"row_id": "0123456789ab-0", "row_number": 0, "event_at": moment(2026, 1, 1, 12), "c001": 1.5, "c002": "1"},
-        {"row_id": "0123456789ab-1", "row_number": 1, "event_at": moment(2026, 1, 1, 12, 0, 0, 1), "c001": None, "c002": "0"},
+        {
+            "row_id": "0123456789ab-1",
+            "row_number": 1,
+            "event_at": moment(2026, 1, 1, 12, 0, 0, 1),
+            "c001": None,
+            "c002": "0",
+        },
     ]
     assert [str(t) for t in typed.rows.schema.types] == ["string", "int64", "timestamp[us]", "double", "string"]
     assert typed.failures == ()
