@@ -32,9 +32,10 @@ def on_disk(upload: UploadedFile) -> Generator[Path]:
 
 def panel(schema: Schema, *, champion: int | None) -> None:
     """Draw the upload of a further file: receive it, receive and score it, or take it as labels."""
-    told = st.session_state.pop(RESULT, None)
-    if told:
-        _tell(*told)
+    # kept until the next file: the check that follows reruns the page, and must not take the answer away
+    told = st.session_state.get(RESULT)
+    if told and told[0] == schema.model:
+        _tell(*told[1:])
     with st.form("arrival", clear_on_submit=True):
         upload = st.file_uploader(
             "A further file: CSV, Parquet or JSON lines", type=KINDS, key="arrival_file", max_upload_size=limit_mb()
@@ -50,7 +51,8 @@ def panel(schema: Schema, *, champion: int | None) -> None:
         st.warning("No file was chosen. Choose a CSV, Parquet or JSON lines file first.")
         return
     with session.guard(), st.spinner(f"Reading and checking {wording.safe(upload.name)} …", show_time=True):
-        st.session_state[RESULT] = _take(schema, upload, what or "receive")
+        st.session_state.pop(RESULT, None)
+        st.session_state[RESULT] = (schema.model, *_take(schema, upload, what or "receive"))
         st.rerun()
 
 

@@ -339,7 +339,7 @@ def _refuse_labels(unknown: Sequence[object], schema: Schema, allowed: str) -> N
 
 
 def _leaves_and_pace(task: Task) -> tuple[int, float]:
-    """Give the leaves of a tree and the learning rate: labels of yes and no are noisier than amounts (decision 0007)."""
+    """Give the leaves of a tree and the learning rate: labels of yes and no are noisier than amounts (decision 0008)."""
     return (31, 0.04) if task is Task.REGRESSION else (15, 0.05)
 
 
