@@ -76,12 +76,12 @@ def summary(groups: Sequence[Need], schema: Schema) -> tuple[str, State]:
     waiting = [group for group in groups if group.waiting]
     if not waiting:
         return (
-            f"Nothing is open: {wording.count(sum(group.count for group in groups), 'alert')} so far, all seen by somebody.",
+            f"Nothing is open: {wording.count(sum(len(group.alerts) for group in groups), 'alert')} so far, all seen by somebody.",
             State.OK,
         )
     pages = sum(group.alert.level is AlertLevel.PAGE for group in waiting)
     state = State.PAGE if pages else State.WATCH
-    total = wording.count(sum(group.count for group in waiting), "alert")
+    total = wording.count(sum(len(group.alerts) for group in waiting), "alert")
     levels = f"{wording.count(pages, 'page')}, {len(waiting) - pages:,} to watch; {total}"
     first = title(waiting[0], schema)
     lowered = first if waiting[0].alert.code == "data_drift" else f"{first[:1].lower()}{first[1:]}"

@@ -32,8 +32,8 @@ class Need:
 
     @property
     def count(self) -> int:
-        """How many alerts it is made of."""
-        return len(self.alerts)
+        """How many windows it is about: one that was watched first and paged once its labels came is still one."""
+        return len({alert.window_start or alert.alert_id for alert in self.alerts})
 
     @property
     def waiting(self) -> bool:

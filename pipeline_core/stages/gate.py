@@ -219,7 +219,9 @@ def _decide(deciding: str, compared: Comparison, difference: Difference) -> _Fin
     if figure.value <= -margin:
         return Decision.KEEP, (first, f"That is not less than {allowed}: the champion stays."), None
     if low is not None and low > -margin:
-        second = f"With 95 % confidence it is {_loss(low)}, within {allowed}: it may be promoted."
+        second = (
+            f"With 95 % confidence it is {_loss(low)}; a loss of less than {margin:.4f} is allowed: it may be promoted."
+        )
         return Decision.PROMOTE, (first, second), None
     return _undecided(first, figure, difference, margin)
 

@@ -61,3 +61,10 @@ def test_an_alert_without_a_window_stands_alone() -> None:
     found = needs.needs(loose)
     assert [(n.count, n.first) for n in found] == [(1, None), (1, None)]
     assert found[0].key == "data_drift:income:data_drift-income-1"
+
+
+def test_a_window_that_was_watched_first_and_paged_later_is_one_window() -> None:
+    watched = [replace(a, level=AlertLevel.WATCH) for a in weekly(0, 1, feature=None, code="performance")]
+    paged = [replace(a, alert_id=f"{a.alert_id}-paged", level=AlertLevel.PAGE) for a in watched]
+    (found,) = needs.needs([*watched, *paged])
+    assert (found.count, len(found.alerts), found.alert.level) == (2, 4, AlertLevel.PAGE)

@@ -72,7 +72,7 @@ def test_a_better_challenger_may_be_promoted() -> None:
     assert outcome.metrics["accuracy"].margin is None
     assert f"better by {better:.4f} (95 % interval" in outcome.reasons[0]
     assert "On 3,000 rows the challenger has AUC" in outcome.reasons[0]
-    assert outcome.reasons[1].endswith("within the allowed loss of 0.0100: it may be promoted.")
+    assert outcome.reasons[1].endswith("a loss of less than 0.0100 is allowed: it may be promoted.")
     assert outcome.champion_curves.roc[0] == (0.0, 0.0)
     assert outcome.challenger_curves.roc[-1] == (1.0, 1.0)
 
