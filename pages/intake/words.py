@@ -63,8 +63,8 @@ def strip_title(shown: Sequence[BatchReport], period: str) -> str:
     """Say what the chart of the batches shows (for a chart)."""
     refused = sum(b.status is BatchStatus.QUARANTINED for b in shown)
     when = "" if period == "All" else f", {period.lower()}"
-    told = f"{refused} of them quarantined" if refused else "none quarantined"
-    return f"How many rows came in? {wording.count(len(shown), 'batch')}, {told}{when}"
+    told = f"{refused} quarantined" if refused else "none quarantined"
+    return f"Rows in {wording.count(len(shown), 'batch')}, {told}{when}"
 
 
 def outcome_state(report: BatchReport) -> State:
