@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -195,7 +194,7 @@ def _acknowledge(ids: tuple[str, ...]) -> None:
     if not by:
         st.session_state[NAMELESS] = True
         return
-    store, now = session.store(), datetime.now(UTC)
+    store, now = session.store(), session.store().now()
     with session.later(), store.transaction():
         for one in ids:
             store.signals.acknowledge(one, by=by, at=now, note=note)

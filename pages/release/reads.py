@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pipeline_core.errors import NotFound, Refused
 from pipeline_core.flows import release
@@ -90,7 +90,7 @@ def _rollback_to(store: Store, model: str) -> int | None:
     """Ask the rules themselves where a rollback would lead; None where there is no way back."""
     champion = store.models.champion(model)
     seat = registry.Seat(model=model, champion=champion.version if champion else None, epoch=store.models.epoch(model))
-    signed = registry.Signature(by="the screen", reason="to show where it leads", at=datetime.now(UTC))
+    signed = registry.Signature(by="the screen", reason="to show where it leads", at=store.now())
     try:
         return registry.rollback(store.models.promotions(model), seat=seat, signed=signed).version
     except Refused:

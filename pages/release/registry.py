@@ -1,7 +1,5 @@
 """The registry: what is in production, and where it comes from."""
 
-from datetime import UTC, datetime
-
 import streamlit as st
 
 from pages.release import descent, moves, reads, removal, standing
@@ -49,7 +47,9 @@ with st.container(horizontal=True):
     )
 
 panels.chart(
-    release_charts.reigns(shelf.versions, shelf.promotions, now=datetime.now(UTC), title=standing.reign_title(shelf)),
+    release_charts.reigns(
+        shelf.versions, shelf.promotions, now=session.store().now(), title=standing.reign_title(shelf)
+    ),
     key="reigns",
     alt="Versions by the time they were made, and the times in which each was champion",
     table=descent.version_rows(shelf),

@@ -88,14 +88,12 @@ def _batch_card(seen: Seen) -> Card:
 
 def _signal_cards(windows: Sequence[WindowReport], schema: Schema) -> list[Card]:
     if not windows:
-        blank = {
-            "state": State.UNKNOWN,
-            "value": wording.DASH,
-            "note": "not checked yet",
-            "page": "drift",
-            "link": "Check",
-        }
-        return [Card(title=title, **blank) for title in ("Data drift", "Predictions", "Performance")]  # type: ignore[arg-type]
+        return [
+            Card(
+                title=title, state=State.UNKNOWN, value=wording.DASH, note="not checked yet", page="drift", link="Check"
+            )
+            for title in ("Data drift", "Predictions", "Performance")
+        ]
     return [_drift_card(windows, schema), _prediction_card(windows, schema), _performance_card(windows, schema)]
 
 
