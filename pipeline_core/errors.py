@@ -9,6 +9,7 @@ where they enter: ``duckdb`` in ``store`` and ``engines``, parsers in ``sources`
     PipelineError
     ├── NotFound            a model, batch, version or column of that name is not there
     ├── Unreadable          a file cannot be read as what it says it is
+    │   └── Doubtful        it can be read in two ways: a person has to say which
     ├── InvalidDefinition   a schema, role, policy or request that contradicts itself
     ├── Quarantined         a quarantined batch was asked to take part in training or scoring
     ├── NotEnough           too few rows, labels or classes to do what was asked
@@ -52,6 +53,12 @@ class Unreadable(PipelineError):
     """A file cannot be read as what it says it is."""
 
     headline = "The file cannot be read"
+
+
+class Doubtful(Unreadable):
+    """A file can be read in two ways, and a wrong guess would change its values."""
+
+    headline = "How should the file be read?"
 
 
 class InvalidDefinition(PipelineError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pipeline_core.records.reading import Change, Example, Reading
 from pipeline_core.records.words import BatchStatus, ColumnType, Role, Severity, Task, TimeUnit
 
 
@@ -24,13 +25,15 @@ class Grid:
     """How a column's values become countable cells (``performance.md``, grid, bound, refine).
 
     ``kind`` is ``value`` (the cell is the number itself), ``cells`` (cell = arithmetic map with
-    ``centre`` and ``spread`` onto 0..65535) or ``level`` (the category itself).
+    ``centre`` and ``spread`` onto 0..65535) or ``level`` (the category itself). ``starts``: the first cells of the bins
+    that cells are put together in (ascending, from 0), each named by its first cell; none: every cell for itself.
     """
 
     column_id: str
     kind: str
     centre: float = 0.0
     spread: float = 1.0
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,8 @@ class ColumnBaseline:
     ``levels`` maps a category (or a number with at most 20 values, as text) to its share, the 200
     commonest only; ``quantiles`` are the 1001 evenly spaced quantiles of a number, for drawing and
     for the distribution finding. ``follows_calendar``: a category that each day has one of (a month, a
-    season), so that new levels come with time.
+    season), so that new levels come with time. ``spikes``: numbers that are conspicuously common, with their share of
+    the rows with a value, commonest first.
     """
 
     column_id: str
@@ -54,11 +58,16 @@ class ColumnBaseline:
     levels_complete: bool = True
     quantiles: tuple[float, ...] = ()
     follows_calendar: bool = False
+    spikes: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """What a model expects at the door. ``classes`` are the target's labels, sorted."""
+    """What a model expects at the door. ``classes`` are the target's labels, sorted.
+
+    ``reading``: how the first file was read; what the content of later ones does not settle is read the same way.
+    ``null_patterns``: columns (ids) that were null together in the first file, with their share of the rows.
+    """
 
     model: str
     schema_version: int
@@ -71,6 +80,8 @@ class Schema:
     classes: tuple[str, ...] = ()
     defined_at: datetime
     demo: bool = False
+    reading: Reading = field(default_factory=Reading)
+    null_patterns: tuple[tuple[tuple[str, ...], float], ...] = ()
 
     def role(self, role: Role) -> tuple[Column, ...]:
         """Give the columns of one role, in schema order."""
@@ -107,7 +118,11 @@ class Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing about a batch that a person should know. ``code`` is stable (docs/findings.md)."""
+    """One thing about a batch that a person should know. ``code`` is stable (docs/findings.md).
+
+    ``rule`` says in a sentence what was held against which limit, and why there is such a rule; it would have fired on
+    ``fired_batches`` of the ``past_batches`` before this one (None: not known). ``examples``: offending cells.
+    """
 
     code: str
     column: str | None
@@ -115,11 +130,15 @@ class Finding:
     message: str
     value: float | str | None = None
     allowed: str | None = None
+    rule: str = ""
+    fired_batches: int | None = None
+    past_batches: int | None = None
+    examples: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnArrival:
-    """One column of one batch as it arrived and as it was stored; shares are 0-1."""
+    """One column of one batch as it arrived and as it was stored; shares are 0-1. ``changes``: the ledger."""
 
     column: str
     arrived: str
@@ -129,11 +148,25 @@ class ColumnArrival:
     low: float | None = None
     high: float | None = None
     distinct: int | None = None
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What a person decided about a quarantined batch: taken in all the same, or thrown away."""
+
+    decided_by: str
+    decided_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """What came in and what the door decided. ``duplicate``: this content was already known."""
+    """What came in and what the door decided. ``duplicate``: this content was already known.
+
+    ``set_aside_rows`` rows broke a rule about rows and take part in nothing; the rest was accepted. ``ruling``: a
+    person decided otherwise than the door. ``notes`` tell what reading left out.
+    """
 
     model: str
     batch_id: str
@@ -149,6 +182,10 @@ class BatchReport:
     labelled_rows: int = 0
     schema_version: int = 1
     duplicate: bool = False
+    set_aside_rows: int = 0
+    reading: Reading = field(default_factory=Reading)
+    notes: tuple[str, ...] = ()
+    ruling: Ruling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

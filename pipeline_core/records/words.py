@@ -51,10 +51,11 @@ class Severity(StrEnum):
 
 
 class BatchStatus(StrEnum):
-    """What the door decided."""
+    """What the door decided; a quarantined batch can be discarded by a person."""
 
     ACCEPTED = "accepted"
     QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
 
 
 class Stage(StrEnum):
