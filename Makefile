@@ -28,6 +28,8 @@ bench: $(VENV)/.dev
 
 bars: $(VENV)/.dev
 	CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/story/test_crash.py
+	FEED_ROWS=100000 FEED_KILLS=10 $(BIN)/python -m pytest -q tests/story/test_feeds.py
+	MALFORMED=1000 $(BIN)/python -m pytest -q tests/story/test_malformed.py
 	$(BIN)/python -m tests.bench.bars
 
 clean:

@@ -29,6 +29,7 @@ NAVIGATION = {
     "Act": [st.Page(P["alerts"], title="Alerts", url_path="alerts", icon=":material/notifications:")],
     "Intake": [
         st.Page(P["batches"], title="Batches", url_path="batches", icon=":material/inbox:"),
+        st.Page(P["sources"], title="Sources", url_path="sources", icon=":material/cable:"),
         st.Page(P["define"], title="New model", url_path="define", icon=":material/add_box:"),
     ],
     "Release": [

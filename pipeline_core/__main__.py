@@ -23,8 +23,9 @@ import httpx
 import pyarrow as pa
 
 from pipeline_core.errors import PipelineError, Quarantined, Refused, StoreBusy, nearest
-from pipeline_core.service import lines
-from pipeline_core.service.verbs import VERBS, Answer, Option, Verb, carry_out, verb_named
+from pipeline_core.service import exports, lines
+from pipeline_core.service.asking import Option, Verb
+from pipeline_core.service.verbs import VERBS, Answer, carry_out, verb_named
 from pipeline_core.store.home import Store
 
 YES, NO, ERROR = 0, 1, 2
@@ -141,11 +142,12 @@ def read(words: Sequence[str]) -> Command | None:
     if not rest or rest[0] in {"-h", "--help", "help"}:
         sys.stdout.write(_overview())
         return None
-    name = rest[0]
+    words_of_name = 2 if any(name.startswith(f"{rest[0]} ") for name in VERBS) else 1  # "source add"
+    name = " ".join(rest[:words_of_name])
     verb = verb_named(name)
     parser = _parser(name, verb)
     try:
-        typed = vars(parser.parse_args(rest[1:]))
+        typed = vars(parser.parse_args(rest[words_of_name:]))
     except SystemExit:  # --help of a verb was printed
         return None
     file, out = (Path(typed.pop(key)) if typed.get(key) else None for key in ("data", "out"))
@@ -154,18 +156,18 @@ def read(words: Sequence[str]) -> Command | None:
         as_json=given.json,
         verb=name,
         model=typed.pop("model", None),
-        arguments={key: value for key, value in typed.items() if key in verb.options and value is not None},
+        arguments={key: value for key in verb.options if (value := typed.get(key.replace("-", "_"))) is not None},
         file=file,
         out=out,
     )
     verb.check(command.model, command.arguments, file=file)
     if out is not None:
-        lines.writer(out)
+        exports.writer(out)
     return command
 
 
 def _overview() -> str:
-    rows = [f"  {name:<10} {verb.summary}" for name, verb in VERBS.items()]
+    rows = [f"  {name:<13} {verb.summary}" for name, verb in VERBS.items()]
     return "\n".join([
         "python -m pipeline_core [--home DIR] VERB MODEL ... [--json]",
         "",
@@ -182,7 +184,9 @@ def _parser(name: str, verb: Verb) -> _Parser:
     if verb.model != "no":
         parser.add_argument("model", nargs="?", metavar="MODEL")
     if verb.file != "no":
-        parser.add_argument("--data", metavar="FILE", help="the file: CSV, Parquet or JSON lines")
+        parser.add_argument(
+            "--data", metavar="FILE", help="the file: CSV, JSON, Parquet, Arrow or Excel; plain, gz or zst"
+        )
     if name == "score":
         parser.add_argument("--out", metavar="FILE", help="write the predictions to a .parquet, .csv or .jsonl file")
     for key, option in verb.options.items():
@@ -194,9 +198,25 @@ def _add(parser: _Parser, key: str, option: Option) -> None:
     if option.kind == "flag":
         parser.add_argument(f"--{key}", action="store_true", default=None, help=option.help)
         return
+    if option.positional:
+        parser.add_argument(key, nargs="?", metavar=key.upper(), help=option.help)
+        return
+    if option.kind == "pairs":
+        parser.add_argument(f"--{key}", action=_Pairs, metavar="KEY=VALUE", help=option.help)
+        return
     readers: dict[str, Callable[[str], object]] = {"text": str, "whole": _whole, "names": _names, "types": _types}
     choices = f" ({', '.join(option.choices)})" if option.choices else ""
     parser.add_argument(f"--{key}", type=readers[option.kind], metavar=key.upper(), help=f"{option.help}{choices}")
+
+
+class _Pairs(argparse.Action):
+    """Collects ``KEY=VALUE`` words; a value may hold anything, commas and equals signs too."""
+
+    def __call__(self, _parser: object, namespace: argparse.Namespace, word: Any, _option: object = None) -> None:
+        key, found, value = str(word).partition("=")
+        if not found or not key.strip():
+            raise argparse.ArgumentError(self, f"{word!r} is not like KEY=VALUE")
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), key.strip(): value})
 
 
 def _whole(text: str) -> int:
@@ -272,7 +292,7 @@ def _through(command: Command, url: str, token: str) -> Answer:
 def _print(command: Command, answer: Answer) -> None:
     content = answer.content
     if answer.predictions is not None and command.out is not None:
-        lines.write(answer.predictions, command.out)
+        exports.write(answer.predictions, command.out)
         content = {**content, "out": str(command.out)}
     elif answer.predictions is not None:
         content = {**content, "predictions": answer.predictions.to_pylist()}

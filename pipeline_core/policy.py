@@ -1,24 +1,32 @@
 """The limits a team sets, in one place; every knob is listed in ``docs/policy.md``.
 
-A policy is an argument, never a global. ``policy.toml`` in the home folder overrides the defaults.
+A policy is an argument, never a global. ``policy.toml`` in the home folder overrides the defaults, and its table
+``[severity]`` says how bad a finding is, code by code.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from pipeline_core.errors import InvalidDefinition, nearest
+from pipeline_core.records.codes import CODES, SEVERITIES, FindingCode
 
 NUMBER_MAX = 1e38
 """No number is taken beyond this, by no policy: its square, or a tree's 32-bit threshold, would be infinity."""
 
+_TABLE = "severity"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Limits and levels. Shares are 0-1; ``*_effect_min`` are the floors under which drift is not drift."""
+    """Limits and levels. Shares are 0-1; ``*_effect_min`` are the floors under which drift is not drift.
+
+    ``severities`` maps codes of findings to ``error``, ``warning``, ``info`` or ``off`` (table ``[severity]``).
+    """
 
     # the door
     null_share_rise_max: float = 0.25
@@ -27,6 +35,21 @@ class Policy:
     unseen_share_max: float = 0.50
     distribution_effect_min: float = 0.10
     out_of_range_share_min: float = 0.001
+    null_pattern_share_min: float = 0.02
+    fingerprint_alpha: float = 0.001
+    fingerprint_rows_min: int = 5
+    fingerprint_ratio_min: float = 3.0
+    unit_fit_max: float = 0.08
+    vanished_share_min: float = 0.01
+    duplicate_share_max: float = 0.01
+    unordered_share_max: float = 0.01
+    future_s_max: int = 86_400
+    row_count_ratio_max: float = 1.5
+    row_count_sigmas_max: float = 4.0
+    past_batches_min: int = 4
+    set_aside_share_max: float = 0.0
+    reader_memory_bytes_max: int = 1_000_000_000
+    reader_seconds_max: int = 20
     upload_bytes_max: int = 500_000_000
     columns_max: int = 2_000
     # training
@@ -49,6 +72,8 @@ class Policy:
     label_share_min: float = 0.8
     performance_margin: float = 0.02
     relative_performance_margin: float = 0.10
+    # how bad a finding is, where a team says otherwise than the door
+    severities: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_policy(home: Path) -> Policy:
@@ -77,10 +102,32 @@ def load_policy(home: Path) -> Policy:
         raise InvalidDefinition(
             f"{path} is not valid TOML: {str(error).rstrip('.')}. Mend it, or remove it to use the defaults."
         ) from None
-    knobs = {f.name for f in fields(Policy)}
+    severities = _severities(path, given.pop(_TABLE, {}))
+    knobs = {f.name for f in fields(Policy)} - {"severities"}
     for name, value in given.items():
         _check_knob(path, name, value, knobs)
-    return Policy(**given)
+    return Policy(**given, severities=severities)
+
+
+def _severities(path: Path, table: object) -> dict[str, str]:
+    if not isinstance(table, dict):
+        raise InvalidDefinition(
+            f'{path}: {_TABLE} is {table!r}; a table [{_TABLE}] of lines code = "warning" is allowed. Mend that line.'
+        )
+    for code, severity in table.items():
+        if code not in CODES:
+            raise InvalidDefinition(
+                f"{path}: [{_TABLE}] names {code!r}, which is no finding. {nearest(code, [str(c) for c in CODES])}"
+            )
+        if severity not in SEVERITIES:
+            raise InvalidDefinition(
+                f"{path}: [{_TABLE}] {code} is {severity!r}; {', '.join(SEVERITIES)} are allowed. Mend that line."
+            )
+        if code == FindingCode.NO_ROWS and severity != "error":
+            raise InvalidDefinition(
+                f"{path}: [{_TABLE}] {code} is {severity!r}; a batch without rows is an error always. Remove that line."
+            )
+    return dict(table)
 
 
 def _check_knob(path: Path, name: str, value: object, knobs: set[str]) -> None:

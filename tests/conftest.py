@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import kafka_servers, postgres, redis_url
+
+__all__ = ["kafka_servers", "postgres", "real_data", "redis_url"]
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:

@@ -63,6 +63,12 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
         RETRAIN,
         GATE,
     ),
+    "batch_suspect": (
+        Question(text="Which values, in how many rows, and what did the baseline have there?", link="Batch", page="batches"),
+        Question(text="What did upstream change: how it writes missing values, or a unit? Ask before anything is trained on it.", link="Batches", page="batches"),
+        Question(text="Did the scores move with it?", link="Drift in this window", page="drift"),
+        Question(text="Have it repaired and send the rows again: the newest row of an id counts.", link="Upload", page="batches"),
+    ),
     "batch_quarantined": (
         Question(text="Which finding quarantined it, and what is allowed?", link="Batches", page="batches"),
         Question(text="Ask the sender for a repaired file and upload it; this one is neither scored nor trained on.", link="Upload", page="batches"),

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from pages.intake import arrival, batch, columns, reads, words
-from pages.ui import charts, panels, session, wording
+from pages.intake import arrival, batch, columns, reads, rulings, severities, words
+from pages.ui import charts, losses, panels, session, wording
 
 schema = session.model()
 if schema is None:
@@ -16,6 +16,8 @@ if schema is None:
     )
     st.stop()
 
+rulings.carry_out(schema)
+losses.warn(schema.model)
 arrivals = session.cached(reads.arrivals, schema.model)
 asked = st.query_params.get("batch")
 if asked:
@@ -54,5 +56,6 @@ if shown:
         batch.forget_row()
         st.query_params["batch"] = shown[picked].batch_id
         st.rerun()
+    severities.changed(schema, arrivals.severities)
 else:
     st.info(f"No batch has rows in the period “{period.label}”. Pick a longer one in the sidebar.")

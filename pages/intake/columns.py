@@ -17,15 +17,20 @@ FORMATS: dict[str, Any] = {
     "Unreadable": st.column_config.NumberColumn(
         format="localized", width=82, help="Values that are not of the column's type; kept as nulls."
     ),
+    "Changed": st.column_config.NumberColumn(
+        format="localized", width=72, help="Cells that were changed on the way in; the ledger says how."
+    ),
     "Distinct": st.column_config.NumberColumn(format="localized", width=66),
     "Rows": st.column_config.NumberColumn(format="localized"),
     "Status": st.column_config.MultiselectColumn(
-        options=["accepted", "quarantined"], color=["green", "red"], width="small"
+        options=["accepted", "quarantined", "discarded"], color=["green", "red", "gray"], width=112
     ),
-    "Findings": st.column_config.TextColumn(width=130),
-    "Event time": st.column_config.TextColumn(width=180),
-    "Labelled on arrival": st.column_config.TextColumn(
-        help="Rows that came with their ground truth; later labels are not counted."
+    "Findings": st.column_config.TextColumn(width=125),
+    "Source": st.column_config.TextColumn(width=120),
+    "Scored": st.column_config.TextColumn(width=60),
+    "Event time": st.column_config.TextColumn(width=150),
+    "Labelled": st.column_config.TextColumn(
+        width=72, help="Rows that came with their ground truth; later labels are not counted."
     ),
     "Range": st.column_config.TextColumn(width=106),
     "Range at first": st.column_config.TextColumn(width=106),
@@ -50,6 +55,7 @@ def rows(report: BatchReport, schema: Schema) -> list[dict[str, object]]:
             "Nulls": wording.percent(arrival.null_share),
             "Nulls at first": wording.percent(baseline.null_share) if baseline else wording.DASH,
             "Unreadable": arrival.failed_rows,
+            "Changed": sum(change.rows for change in arrival.changes),
             "Range": _range(arrival),
             "Range at first": _range(baseline),
             "Distinct": arrival.distinct,
@@ -70,6 +76,19 @@ def named(table: pa.Table, schema: Schema) -> list[dict[str, object]]:
     return [{names.get(key, key): wording.cell(value) for key, value in row.items()} for row in picked.to_pylist()]
 
 
+def aside(table: pa.Table, schema: Schema) -> list[dict[str, object]]:
+    """Give the rows that were set aside, each with the column and the reason."""
+    names = {column.column_id: column.name for column in schema.columns}
+    return [
+        {
+            "Row": row["row_number"],
+            "Column": wording.cell(names.get(row["column_id"], row["column_id"])),
+            "Why it was set aside": wording.cell(row["reason"]),
+        }
+        for row in table.to_pylist()
+    ]
+
+
 def batches(reports: Sequence[BatchReport], arrivals: Arrivals, schema: Schema) -> list[dict[str, object]]:
     """Give batches as a table, in the order given."""
     return [
@@ -80,7 +99,7 @@ def batches(reports: Sequence[BatchReport], arrivals: Arrivals, schema: Schema) 
             "Rows": b.rows,
             "Findings": words.tally(b) if b.findings else "",
             "Event time": words.period(b, schema),
-            "Labelled on arrival": wording.percent(b.labelled_rows / b.rows, digits=0) if b.rows else wording.DASH,
+            "Labelled": wording.percent(b.labelled_rows / b.rows, digits=0) if b.rows else wording.DASH,
             "Scored": "yes" if b.batch_id in arrivals.scored else "no",
             "Received": wording.clock(b.received_at),
         }

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.intake import definition, firstfile, roles
+from pages.intake import definition, firstfile, proposal, reader, readings, roles
 from pages.ui import panels, wording
 from pages.ui.wording import State
 
@@ -26,9 +26,13 @@ if file is None or preview is None:
 
 suggestion = preview.suggestion
 st.markdown(
-    f"**{wording.safe(file.name)}** has {wording.count(suggestion.rows, 'row')} and"
-    f" {wording.count(len(suggestion.columns), 'column')}."
+    f"**{wording.safe(file.name)}** has {proposal.size(suggestion, whole=file.is_whole(suggestion.rows))}."
+    f" {readings.described(preview.unpacked.reading)}"
 )
+questions = reader.questions(firstfile.READ, preview.unpacked.doubts)
+reader.line(firstfile.READ, preview.unpacked)
+with st.expander("First rows of the file", expanded=questions > 0):
+    panels.table(firstfile.head(preview), key="define_head", alt="First rows of the file as it was read")
 definition.choices(suggestion)
 st.data_editor(
     roles.rows(suggestion),
@@ -41,6 +45,5 @@ st.data_editor(
     alt="Proposed columns; type and role can be corrected",
     column_config=definition.EDITOR_COLUMNS,
 )
-with st.expander("First rows of the file"):
-    panels.table(firstfile.head(preview), key="define_head", alt="First rows of the file as it was read")
-definition.finish(file, suggestion, answer=answer)
+definition.suspects(suggestion)
+definition.finish(file, suggestion, answer=answer, questions=questions)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.intake import firstfile, proposal, roles, words
+from pages.intake import firstfile, proposal, reader, roles, words
 from pages.intake.firstfile import FirstFile
 from pages.ui import panels, session
 from pages.ui.wording import State
@@ -17,19 +17,19 @@ from pipeline_core.stages.schema import Suggestion
 
 DONE = "define_done"
 EDITOR_COLUMNS: dict[str, Any] = {
-    "name": st.column_config.TextColumn("Column", width=220),
-    "type": st.column_config.SelectboxColumn("Type", width=95, options=[t.value for t in ColumnType], required=True),
+    "name": st.column_config.TextColumn("Column", width=175),
+    "type": st.column_config.SelectboxColumn("Type", width=90, options=[t.value for t in ColumnType], required=True),
     "role": st.column_config.SelectboxColumn(
         "Role",
-        width=95,
+        width=90,
         options=[r.value for r in Role],
         required=True,
         help="Protected columns are kept for audits, never fed in.",
     ),
-    "examples": st.column_config.TextColumn("Examples", width=140),
-    "nulls": st.column_config.NumberColumn("Nulls", format="percent", width=65),
+    "examples": st.column_config.TextColumn("Examples", width=125),
+    "nulls": st.column_config.NumberColumn("Nulls", format="percent", width=60),
     "distinct": st.column_config.NumberColumn("Distinct", format="localized", width=75),
-    "why": st.column_config.TextColumn("Why", width=230),
+    "why": st.column_config.TextColumn("Why", width=238),
 }
 
 
@@ -74,23 +74,37 @@ def positive_classes(suggestion: Suggestion) -> list[str]:
     return list(guess.examples) if guess is not None and guess.distinct == 2 else []
 
 
-def finish(file: FirstFile, suggestion: Suggestion, *, answer: DeltaGenerator) -> None:
+def suspects(suggestion: Suggestion) -> None:
+    """Name the features that may give the target away, each with the click that leaves it out."""
+    found = roles.suspects(suggestion)
+    for i, finding in enumerate(found):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"define_suspect_{i}"):
+            panels.findings([finding], key=f"define_suspect_text_{i}")
+            st.button("Exclude it", key=f"define_exclude_{i}", on_click=roles.leave_out, args=(finding.column,))
+
+
+def finish(file: FirstFile, suggestion: Suggestion, *, answer: DeltaGenerator, questions: int = 0) -> None:
     """Say what will happen, above in short, and draw the button that makes it so; disabled says why."""
     name = (st.session_state["define_model"] or "").strip()
     given = roles.arguments(suggestion)
-    block = proposal.define_block(name, given["target"], known=session.models())
+    block = proposal.define_block(name, given["target"], known=session.models(), questions=questions)
     with answer:
-        state = State.UNKNOWN if block else State.OK
-        panels.sentence(proposal.will_predict(name, given, suggestion), state=state)
+        if questions:
+            panels.sentence(proposal.asks(file.name, questions), state=State.WATCH)
+        else:
+            state = State.UNKNOWN if block else State.OK
+            panels.sentence(proposal.will_predict(name, given, suggestion), state=state)
     if block is None:
-        st.markdown(proposal.will_define(given, suggestion))
+        st.markdown(proposal.will_define(given, suggestion, whole=file.is_whole(suggestion.rows)))
     go = st.button("Define model", type="primary", key="define_go", disabled=block is not None, help=block)
     if block:
         st.caption(f":material/block: {block}")
     if go:
         with session.guard(), st.spinner("Learning schema and baseline from every row …", show_time=True):
             with file.on_disk() as path:
-                st.session_state[DONE] = intake.define(session.store(), name, path, source=file.name, **given)
+                st.session_state[DONE] = intake.define(
+                    session.store(), name, path, source=file.name, reading=reader.said(firstfile.READ), **given
+                )
             firstfile.done()
             st.rerun()
 

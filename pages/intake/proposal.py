@@ -10,8 +10,16 @@ from pipeline_core.records import Schema, Task
 from pipeline_core.stages.schema import Suggestion
 
 
-def define_block(name: str, target: str | None, *, known: Sequence[str]) -> str | None:
+def size(suggestion: Suggestion, *, whole: bool) -> str:
+    """Say how large a file is, or how much of its beginning was looked at."""
+    rows, columns = wording.count(suggestion.rows, "row"), wording.count(len(suggestion.columns), "column")
+    return f"{rows} and {columns}" if whole else f"{columns}; its first {rows} were looked at"
+
+
+def define_block(name: str, target: str | None, *, known: Sequence[str], questions: int = 0) -> str | None:
     """Say why the model cannot be defined yet; None when it can."""
+    if questions:
+        return f"Answer {wording.count(questions, 'question')} about how the file is to be read."
     if not name:
         return "Give the model a name."
     if name in known:
@@ -35,11 +43,18 @@ def will_predict(name: str, given: Mapping[str, Any], suggestion: Suggestion) ->
     )
 
 
-def will_define(given: Mapping[str, Any], suggestion: Suggestion) -> str:
+def asks(name: str, questions: int) -> str:
+    """Say that a file cannot be taken yet: only a person knows how it is to be read."""
+    ways = "a question" if questions == 1 else f"{questions} questions"
+    return f"**{wording.safe(name)}** can be read in more than one way: **answer {ways}**, then define the model."
+
+
+def will_define(given: Mapping[str, Any], suggestion: Suggestion, *, whole: bool) -> str:
     """Say what the button will do with the rows and the other columns."""
     out = f" Left out: {wording.listing(given['exclude'], most=6)}." if given["exclude"] else ""
     audit = f" Kept for audits only: {wording.listing(given['protected'])}." if given["protected"] else ""
-    return f"The {wording.count(suggestion.rows, 'row')} become the first batch and the baseline of later ones.{out}{audit}"
+    rows = f"The {wording.count(suggestion.rows, 'row')}" if whole else "All rows of the file"
+    return f"{rows} become the first batch and the baseline of later ones.{out}{audit}"
 
 
 def defined(schema: Schema) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline_core.errors import NotFound
+from pipeline_core.flows import intake
+from pipeline_core.flows.quarantine import Offending
 from pipeline_core.records import BatchReport, BatchStatus
 from pipeline_core.store.home import Store
 
@@ -21,6 +24,7 @@ class Arrivals:
     batches: tuple[BatchReport, ...]
     scored: frozenset[str]
     champion: int | None
+    severities: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
 
     @property
     def quarantined(self) -> tuple[BatchReport, ...]:
@@ -40,12 +44,23 @@ def arrivals(store: Store, model: str) -> Arrivals:
         batches=store.batches.list(model),
         scored=frozenset(scored),
         champion=champion.version if champion else None,
+        severities=store.models.severities(model),
     )
 
 
 def first_rows(store: Store, model: str, batch_id: str) -> pa.Table:
     """Read the first typed rows of an accepted batch."""
     return store.batches.read_rows(model, batch_id).slice(0, ROWS_SHOWN)
+
+
+def offending(store: Store, model: str, batch_id: str) -> Offending:
+    """Read the rows of a refused file that its findings are about, as they arrived."""
+    return intake.offending(store, model, batch_id)
+
+
+def aside(store: Store, model: str, batch_id: str) -> pa.Table:
+    """Read which rows of an accepted batch were set aside, and why."""
+    return store.batches.read_aside(model, batch_id)
 
 
 def predictions(store: Store, model: str, batch_id: str) -> pa.Table:

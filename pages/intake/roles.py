@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import wording
-from pipeline_core.records import ColumnType, Role
+from pipeline_core.records import ColumnType, Finding, Role
 from pipeline_core.stages.schema import Suggestion
 
 SINGLE = {Role.TARGET: "define_target", Role.TIME: "define_time", Role.ID: "define_id"}
@@ -32,6 +32,7 @@ def begin(suggestion: Suggestion, *, file_name: str) -> None:
     state[SEVERAL[Role.PROTECTED]], state[SEVERAL[Role.EXCLUDED]] = [*suggestion.protected], [*suggestion.exclude]
     state["define_positive"] = None
     state[TYPES] = {}
+    state.pop(EDITOR, None)
 
 
 def role_of(name: str) -> Role:
@@ -90,6 +91,18 @@ def rows(suggestion: Suggestion) -> list[dict[str, object]]:
         }
         for guess in suggestion.columns
     ]
+
+
+def leave_out(name: str) -> None:
+    """Leave a column out, as its button says."""
+    give(name, Role.EXCLUDED)
+
+
+def suspects(suggestion: Suggestion) -> list[Finding]:
+    """Give the features that may give the target away, as long as the target is the one that was guessed."""
+    if st.session_state.get(SINGLE[Role.TARGET]) != suggestion.target:
+        return []
+    return [f for f in suggestion.suspects if f.column and role_of(f.column) is Role.FEATURE]
 
 
 def _brief(example: str) -> str:

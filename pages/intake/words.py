@@ -17,8 +17,29 @@ from pipeline_core.records import (
     Severity,
     Task,
 )
+from pipeline_core.stages.validation.ledger import KINDS
 
 SEVERITY_NOUNS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+CHANGES = {
+    "null_word": "a blank or a word for “no value” became a null",
+    "decimal_comma": "a decimal comma became a point",
+    "thousands": "marks between thousands were taken out",
+    "date_order": "a date in another order became a time",
+    **KINDS,
+}
+JUDGE_AGAIN = "Receives the kept file once more, under the policy, the rules and the definition as they are today."
+
+
+def change(kind: str) -> str:
+    """Say what a kind of change did to a cell."""
+    return CHANGES.get(kind, kind.replace("_", " "))
+
+
+def rule_name(code: str) -> str:
+    """Name the rule of a finding."""
+    return wording.safe(code.replace("_", " "), length=60)
 
 
 def tally(report: BatchReport) -> str:
@@ -68,17 +89,26 @@ def strip_title(shown: Sequence[BatchReport], period: str) -> str:
 
 
 def outcome_state(report: BatchReport) -> State:
-    """Give the state of one batch: refused, accepted with warnings, or clean."""
+    """Give the state of one batch: refused, accepted with warnings or by a person, clean, or thrown away."""
+    if report.status is BatchStatus.DISCARDED:
+        return State.UNKNOWN
     if report.status is BatchStatus.QUARANTINED:
         return State.PAGE
-    return State.WATCH if any(f.severity is Severity.WARNING for f in report.findings) else State.OK
+    doubtful = report.ruling or any(f.severity is Severity.WARNING for f in report.findings)
+    return State.WATCH if doubtful else State.OK
 
 
 def outcome(report: BatchReport, schema: Schema) -> str:
-    """Say what the door decided about a batch."""
+    """Say what the door, or a person, decided about a batch."""
     name = f"**{report.batch_id}** ({wording.safe(report.source)}, {wording.count(report.rows, 'row')})"
+    if report.duplicate and report.status is BatchStatus.QUARANTINED:
+        return (
+            f"This content is known: judged again, {name} is still **quarantined**: {tally(report)}. Nothing was added."
+        )
     if report.duplicate:
         return f"This content is already known: it is {name}, {report.status.value}. Nothing was added."
+    if report.status is BatchStatus.DISCARDED:
+        return f"{name} was **discarded**: its file is gone, what was found stays here. Sent again, it is judged anew."
     if report.status is BatchStatus.QUARANTINED:
         return (
             f"{name} is **quarantined**: {tally(report)}. It is kept as received, and is never trained on or scored."
@@ -87,7 +117,44 @@ def outcome(report: BatchReport, schema: Schema) -> str:
     named = period(report, schema)
     when = "" if named == wording.DASH else f" for {named}"
     labelled = f"; {wording.count(report.labelled_rows, 'row')} with ground truth" if report.labelled_rows else ""
-    return f"{name} is **accepted**{when}: {tally(report)}{labelled}."
+    aside = f"; **{wording.count(report.set_aside_rows, 'row')} set aside**" if report.set_aside_rows else ""
+    how = "was quarantined and is **accepted by a person**" if report.ruling else "is **accepted**"
+    return f"{name} {how}{when}: {tally(report)}{labelled}{aside}."
+
+
+def score_block(report: BatchReport, arrivals: Arrivals) -> str | None:
+    """Say why a batch cannot be scored; None where it can."""
+    if report.status is not BatchStatus.ACCEPTED:
+        return f"A {report.status.value} batch is never scored."
+    if arrivals.champion is None:
+        return "There is no champion yet: train and promote a version first."
+    return f"v{arrivals.champion} has scored it." if report.batch_id in arrivals.scored else None
+
+
+def ruling(report: BatchReport) -> str:
+    """Say who decided otherwise than the door, when and why; nothing where nobody did."""
+    if report.ruling is None:
+        return ""
+    verb = "Discarded" if report.status is BatchStatus.DISCARDED else "Taken in"
+    by, reason = wording.safe(report.ruling.decided_by, length=60), wording.safe(report.ruling.reason, length=500)
+    return f":material/gavel: {verb} by **{by}**, {wording.clock(report.ruling.decided_at)}: “{reason}”"
+
+
+def readmit_consequences(report: BatchReport) -> str:
+    """Say what taking in a refused batch does."""
+    return (
+        f"Its {wording.count(report.rows, 'row')} become part of the data: they can be scored, trained on and count in drift, in"
+        f" spite of {tally(report)}. Cells that could not be read are nulls. Your name and reason stay with the batch for good, and"
+        " its alert is closed. It cannot be taken back."
+    )
+
+
+def discard_consequences(report: BatchReport) -> str:
+    """Say what discarding a refused batch does."""
+    return (
+        f"The file of {report.batch_id} is removed, and with it the only copy that is kept here. What was found, your name and"
+        " your reason stay, and its alert is closed. The same content sent again is judged anew. It cannot be taken back."
+    )
 
 
 def scored(report: ScoringReport, schema: Schema) -> str:

@@ -360,7 +360,10 @@ def bars(shares: Mapping[str, float], *, title: str, x_title: str, colour: str =
 def batch_strip(batches: Sequence[BatchReport], *, schema: Schema | None, title: str) -> go.Figure:
     """Draw rows per batch over event time (arrival where there is none), coloured and shaped by outcome."""
     figure = go.Figure()
-    for status, state, pattern in ((BatchStatus.ACCEPTED, State.OK, ""), (BatchStatus.QUARANTINED, State.PAGE, "x")):
+    kinds = [(BatchStatus.ACCEPTED, State.OK, ""), (BatchStatus.QUARANTINED, State.PAGE, "x")]
+    if any(batch.status is BatchStatus.DISCARDED for batch in batches):
+        kinds.append((BatchStatus.DISCARDED, State.UNKNOWN, "/"))
+    for status, state, pattern in kinds:
         same = [batch for batch in batches if batch.status is status][:POINTS_MAX]
         x = places([wording.position(batch.first_event_at or batch.received_at, schema) for batch in same])
         rows = np.array([batch.rows for batch in same], dtype=np.float64)
@@ -373,5 +376,5 @@ def batch_strip(batches: Sequence[BatchReport], *, schema: Schema | None, title:
         )  # fmt: skip
     figure.update_xaxes(title=wording.axis(schema))
     figure.update_yaxes(title="Rows", nticks=4)
-    sides = key([(STATE_COLOURS[State.OK], "accepted"), (STATE_COLOURS[State.PAGE], "quarantined")])
+    sides = key([(STATE_COLOURS[state], status.value) for status, state, _ in kinds])
     return finish(figure, title=title, height=230, subtitle=sides)

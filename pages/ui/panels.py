@@ -161,7 +161,7 @@ def chart(
             with fold:
                 if fold.open:
                     st.dataframe(
-                        _plain(table[:ROWS_MAX]),
+                        plain(table[:ROWS_MAX]),
                         hide_index=True,
                         key=f"{key}_rows",
                         alt=alt,
@@ -194,7 +194,7 @@ def table(
     """
     pages = -(-len(rows) // ROWS_MAX)
     first = 0 if pages <= 1 else (st.pagination(pages, key=f"{key}_page") - 1) * ROWS_MAX
-    shown = _plain(rows[first : first + ROWS_MAX])
+    shown = plain(rows[first : first + ROWS_MAX])
     if not select:
         st.dataframe(
             shown, hide_index=True, key=key, alt=alt, column_config=dict(columns or {}), placeholder=wording.DASH
@@ -214,7 +214,8 @@ def table(
     return first + picked[0] if picked and first + picked[0] < len(rows) else None
 
 
-def _plain(rows: Rows) -> dict[str, list[object]]:
+def plain(rows: Rows) -> dict[str, list[object]]:
+    """Give a table by column, with cells that no spreadsheet runs and names that differ."""
     # the grid has a CSV button of its own, which cannot be taken away: it only ever holds harmless cells
     shown: dict[str, list[object]] = {}
     for name in rows[0] if rows else {}:

@@ -33,6 +33,7 @@ PAGES: Mapping[str, str] = {
     "drift": "watch/drift.py",
     "alerts": "act/alerts.py",
     "batches": "intake/batches.py",
+    "sources": "intake/sources.py",
     "define": "intake/define.py",
     "training": "release/training.py",
     "challenge": "release/challenge.py",

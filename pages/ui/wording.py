@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pipeline_core.records import AlertLevel, Figure, Measured, NotMeasured, Schema, TimeUnit
-from pipeline_core.service.lines import harmless
+from pipeline_core.service.exports import harmless
 
 DASH = "–"
 MINUS = "−"

@@ -10,7 +10,8 @@ from datetime import datetime
 from pages.ui import wording
 from pipeline_core.records import Alert, AlertLevel
 
-CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "prediction_drift": 2}
+CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "batch_suspect": 2, "prediction_drift": 3}
+BATCH_CODES = frozenset({"batch_quarantined", "batch_suspect"})
 _BATCH = re.compile(r"^Batch (b-\d+)\b")
 
 
@@ -49,7 +50,7 @@ class Need:
     @property
     def batch_id(self) -> str | None:
         """The batch that it is about, where it is about one."""
-        found = _BATCH.match(self.alert.message) if self.alert.code == "batch_quarantined" else None
+        found = _BATCH.match(self.alert.message) if self.alert.code in BATCH_CODES else None
         return found.group(1) if found else None
 
 

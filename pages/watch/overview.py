@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import charts, panels, session
+from pages.ui import charts, losses, panels, session
 from pages.watch import blocks, cards, reads, words
 from pipeline_core.sources import demo as demo_source
 
@@ -13,6 +13,7 @@ if schema is None:
     blocks.welcome()
     st.stop()
 
+losses.warn(schema.model)
 seen = session.cached(reads.seen, schema.model)
 period = session.period()
 windows = reads.inside(seen.report.windows, period) if seen.report else ()

@@ -31,6 +31,7 @@ CODES = {
     "prediction_drift": "The scores moved",
     "performance": "The model got worse",
     "batch_quarantined": "A batch was quarantined",
+    "batch_suspect": "Values were rewritten upstream",
 }
 
 

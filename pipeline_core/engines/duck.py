@@ -7,24 +7,27 @@ this engine works in memory on Parquet files that it is given, and refuses to wr
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline_core.errors import InvalidDefinition, Unreadable
-from pipeline_core.records import COUNTS, Grid
-from pipeline_core.sql import identifier, moment, text
-from pipeline_core.stats.grids import CELLS, HALF, edges_of, spread_of
+from pipeline_core.engines import dense
+from pipeline_core.engines import expressions as sql
+from pipeline_core.engines.connection import Connection
+from pipeline_core.engines.facts import column_facts
+from pipeline_core.engines.rowfacts import repeats, times
+from pipeline_core.errors import InvalidDefinition
+from pipeline_core.records import COUNTS, BatchFacts, Grid, Schema
+from pipeline_core.sql import identifier, moment
+from pipeline_core.stats.gaps import gaps_of
+from pipeline_core.stats.grids import CELLS, firsts_of
 from pipeline_core.stats.refinement import Reread, ks_bound, ks_refined
 
 Floats = npt.NDArray[np.float64]
@@ -72,16 +75,7 @@ class DuckEngine:
     """
 
     def __init__(self, *, threads: int | None = None, memory_limit: str = "1GB", work: Path | None = None) -> None:
-        settings: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads or min(2, os.cpu_count() or 1),
-            "memory_limit": memory_limit,
-            "perfect_ht_threshold": 18,
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "temp_directory": str(work) if work else "",
-        }
-        self._connection = duckdb.connect(":memory:", config=settings)
+        self._connection = Connection(threads, memory_limit=memory_limit, work=work)
         self._without: list[pa.Table] = []
         self._placed: tuple[tuple[str, int], frozenset[str]] | None = None
 
@@ -137,7 +131,11 @@ class DuckEngine:
         if not rows.files or not grids:
             return COUNTS.empty_table()
         source, bucket = self._source(rows, grids, buckets)
-        return pa.concat_tables([self._table(_count(g, source, bucket)).cast(COUNTS) for g in grids])
+        parts = self._dense(source, grids, buckets)
+        for grid in grids:
+            if grid.column_id not in parts:
+                parts[grid.column_id] = self._count(grid, source, bucket)
+        return pa.concat_tables([parts[g.column_id] for g in grids])
 
     def days(self, rows: Rows) -> dict[datetime, int]:
         """Count rows by day.
@@ -159,8 +157,8 @@ class DuckEngine:
         """
         if not rows.files:
             return {}
-        found = self._table(
-            f"SELECT {_NAMED_BUCKETS['day']}::TIMESTAMP AS day, count(*) AS n FROM {self._from(rows)}"
+        found = self._connection.table(
+            f"SELECT {sql.NAMED_BUCKETS['day']}::TIMESTAMP AS day, count(*) AS n FROM {self._from(rows)}"
             " WHERE event_at IS NOT NULL GROUP BY ALL ORDER BY day"
         )
         midnights = [day.replace(tzinfo=UTC) for day in found.column("day").to_pylist()]
@@ -193,7 +191,7 @@ class DuckEngine:
         if not rows.files:
             return _ROW_WINDOWS.empty_table()
         source, bucket = self._source(rows, grids, size)
-        return self._table(f"SELECT row_id, event_at, {bucket} AS bucket FROM {source} ORDER BY place").cast(
+        return self._connection.table(f"SELECT row_id, event_at, {bucket} AS bucket FROM {source} ORDER BY place").cast(
             _ROW_WINDOWS
         )
 
@@ -243,19 +241,82 @@ class DuckEngine:
         }
         return {bucket: distance for bucket, distance in found.items() if distance is not None}
 
+    def facts(self, file: Path, schema: Schema, *, counts: pa.Table) -> BatchFacts:
+        """Describe a batch: its columns, rows that repeat, columns that are null together, and when it happened.
+
+        Parameters
+        ----------
+        file : Path
+            Typed rows as Parquet, in the order of arrival, with a column for each of the schema.
+        schema : Schema
+            With grids and baselines.
+        counts : pa.Table
+            ``COUNTS`` of all these rows, of any buckets.
+
+        Returns
+        -------
+        BatchFacts
+
+        Raises
+        ------
+        Unreadable
+            The file is missing or is not Parquet, or a column is not what the schema says.
+        """
+        columns = column_facts(self._connection.table, file, schema, counts=counts)
+        by_id = {c.column_id: c for c in columns}
+        gaps = gaps_of({c.column_id: by_id[c.column_id].nulls for c in schema.features})
+        found = repeats(self._connection.table, self._connection.stream, file, schema, gaps=gaps)
+        missing = by_id[schema.id.column_id].nulls if schema.id else 0
+        when = times(file)
+        return BatchFacts(
+            rows=found.rows,
+            columns=columns,
+            null_patterns=found.null_patterns,
+            repeated_rows=found.repeated_rows,
+            repeated_ids=found.rows - missing - found.distinct_ids if schema.id else 0,
+            missing_ids=missing,
+            untimed_rows=when.untimed_rows,
+            unordered_rows=when.unordered_rows,
+            first_event_at=when.first_event_at,
+            last_event_at=when.last_event_at,
+            rows_by_day=when.rows_by_day,
+            rows_by_hour=when.rows_by_hour,
+        )
+
     def _reread(self, rows: Rows, grid: Grid, cells: Floats, buckets: Buckets) -> dict[datetime | None, Reread]:
         if not len(cells) or not rows.files:
             return {}
         source, bucket = self._source(rows, [grid], buckets)
+        firsts = firsts_of(grid)
+        wanted = np.flatnonzero(np.isin(firsts, cells))
         statement = (
-            f"SELECT bucket, cell::INTEGER AS cell, value FROM (SELECT {bucket} AS bucket, {_cell(grid)} AS cell,"
-            f" {_number(grid)} AS value FROM {source}{_near(cells, grid)}) WHERE cell IN (SELECT cell FROM wanted)"
+            f"SELECT bucket, bin AS cell, value FROM (SELECT {bucket} AS bucket, {sql.cell(grid)} AS cell,"
+            f" {sql.number(grid)} AS value FROM {source} WHERE {sql.within(cells, grid)}) JOIN wanted USING (cell)"
             " ORDER BY bucket, value"
         )
-        with self._registered("wanted", pa.table({"cell": pa.array(cells.astype(np.int32))})):
-            found = self._table(statement)
+        with self._connection.registered(
+            "wanted", pa.table({"cell": pa.array(wanted, pa.uint16()), "bin": firsts[wanted]})
+        ):
+            found = self._connection.table(statement)
         cell, value = found.column("cell").to_numpy(), found.column("value").to_numpy()
         return {key: Reread(cells=cell[at], values=value[at]) for key, at in _runs(found.column("bucket")).items()}
+
+    def _dense(self, source: str, grids: Sequence[Grid], buckets: Buckets) -> dict[str, pa.Table]:
+        """Count what can be counted in arrays."""
+        binned = [g for g in grids if dense.suited(g)]
+        if not binned or not isinstance(buckets, str):
+            return {}
+        days = dense.Days()
+        if buckets == "day":
+            first, last = sql.DAY.format("min(event_at)"), sql.DAY.format("max(event_at)")
+            (ends,) = self._connection.table(f"SELECT {first} AS a, {last} AS b FROM {source}").to_pylist()
+            days = days if ends["a"] is None else dense.Days(first=ends["a"], count=ends["b"] - ends["a"] + 1)
+        return dense.counts(self._connection.stream, source, binned, days=days) if dense.fits(binned, days) else {}
+
+    def _count(self, grid: Grid, source: str, bucket: str) -> pa.Table:
+        bins = pa.table({"cell": pa.array(np.arange(CELLS), pa.uint16()), "bin": firsts_of(grid)})
+        with self._connection.registered("bins", bins):
+            return self._connection.table(sql.count(grid, source, bucket, firsts="bins")).cast(COUNTS)
 
     def _source(self, rows: Rows, grids: Sequence[Grid], buckets: Buckets) -> tuple[str, str]:
         """Give the FROM clause and the expression of the bucket."""
@@ -264,21 +325,21 @@ class DuckEngine:
             self._place(scan, [g.column_id for g in grids], buckets)
             return "placed", "make_timestamp(win)"
         if isinstance(buckets, str):
-            return scan, _NAMED_BUCKETS[buckets]
+            return scan, sql.NAMED_BUCKETS[buckets]
         if not buckets:
             raise InvalidDefinition("No window starts were given: at least one is needed to put rows into windows.")
         starts = ", ".join(f"({moment(s)})" for s in sorted(buckets))
         return f"({scan} ASOF JOIN (VALUES {starts}) AS starts(start) ON event_at >= start)", "start"
 
     def _from(self, rows: Rows) -> str:
-        scan = _scan(rows.files)
+        scan = sql.scan(rows.files)
         if rows.without is not None and rows.without.num_rows:
             if not any(table is rows.without for table in self._without):
                 self._without.append(rows.without)
                 self._connection.register(f"without_{id(rows.without)}", rows.without)
             named = f"{scan.removesuffix(')')}, filename = true)"
             scan = f"{named} r ANTI JOIN without_{id(rows.without)} w ON r.filename = w.file AND r.row_number = w.row_number"
-        return f"(FROM {scan}{_between(rows)})"
+        return f"(FROM {scan}{sql.between(rows.since, rows.until)})"
 
     def _place(self, scan: str, columns: Sequence[str], size: int) -> None:
         """Keep the columns with the number of each row's window, as they are read more than once."""
@@ -287,104 +348,11 @@ class DuckEngine:
         if self._placed and self._placed[0] == (scan, size) and self._placed[1].issuperset(columns):
             return
         kept = "".join(f", {identifier(c)}" for c in columns)
-        self._run(
+        self._connection.run(
             f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, place // {int(size)} AS win FROM (SELECT row_id, event_at{kept},"
             f" row_number() OVER (ORDER BY event_at, row_number, row_id) - 1 AS place FROM {scan})"
         )
         self._placed = ((scan, size), frozenset(columns))
-
-    @contextmanager
-    def _registered(self, name: str, table: pa.Table) -> Generator[None]:
-        self._connection.register(name, table)
-        try:
-            yield
-        finally:
-            self._connection.unregister(name)
-
-    def _run(self, statement: str) -> None:
-        with _translated():
-            self._connection.execute(statement).fetchall()
-
-    def _table(self, statement: str) -> pa.Table:
-        with _translated():
-            return self._connection.sql(statement).to_arrow_table()
-
-
-_NAMED_BUCKETS = {"day": "date_trunc('day', event_at)", "one": "NULL::TIMESTAMP"}
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise Unreadable(f"Counting needs more memory than the engine may use: {_first_line(error)}") from error
-    except duckdb.Error as error:
-        raise Unreadable(
-            f"The stored rows cannot be counted: {_first_line(error)} Receive the file again if it was removed by hand."
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") + "."
-
-
-def _scan(files: Sequence[Path]) -> str:
-    paths = ", ".join(text(str(f)) for f in files)
-    # union_by_name reads every footer first: only needed where files may differ
-    return f"read_parquet([{paths}]{', union_by_name = true' if len(files) > 1 else ''})"
-
-
-def _between(rows: Rows) -> str:
-    limits = [f"event_at >= {moment(rows.since)}"] if rows.since else []
-    limits += [f"event_at < {moment(rows.until)}"] if rows.until else []
-    return f" WHERE {' AND '.join(limits)}" if limits else ""
-
-
-def _number(grid: Grid) -> str:
-    # DOUBLE first: integer minus decimal literal would be decimal arithmetic, 20 times slower
-    return f"CAST({identifier(grid.column_id)} AS DOUBLE)"
-
-
-def _cell(grid: Grid) -> str:
-    """Write ``stats.grids.cells_of`` in SQL, NULL for NaN."""
-    number, centre, scale = _number(grid), f"{grid.centre!r}::DOUBLE", f"{spread_of(grid)!r}::DOUBLE"
-    below = f"{HALF!r}::DOUBLE * ({scale} / ({scale} + ({centre} - {number})))"
-    above = f"{2 * HALF!r}::DOUBLE - {HALF!r}::DOUBLE * ({scale} / ({scale} + ({number} - {centre})))"
-    # floor first: a cast alone rounds
-    return f"TRY_CAST(floor(CASE WHEN {number} >= {centre} THEN {above} ELSE {below} END) AS USMALLINT)"
-
-
-def _near(cells: Floats, grid: Grid) -> str:
-    """Keep the values around these cells: comparing is cheaper than placing; one cell more on each side for rounding."""
-    number = _number(grid)
-    first, last = cells.min() - 1, cells.max() + 1
-    low, high = edges_of(np.array([first, last]), grid)
-    limits = [f"{number} >= {float(low[0])!r}::DOUBLE"] if first >= 1 else []
-    limits += [f"{number} <= {float(high[1])!r}::DOUBLE"] if last <= CELLS - 2 else []
-    return f" WHERE {' AND '.join(limits)}" if limits else ""
-
-
-def _key(grid: Grid) -> tuple[str, str]:
-    """Give the expressions of cell and level."""
-    if grid.kind == "level":
-        return "NULL::DOUBLE", f"CAST({identifier(grid.column_id)} AS VARCHAR)"
-    if grid.kind == "value":
-        number = _number(grid)
-        # + 0.0 makes -0.0 the same value as 0.0; nullif(x, NaN) is optimised away by Parquet's minimum and maximum
-        return f"CASE WHEN isnan({number}) THEN NULL ELSE {number} + 0.0::DOUBLE END", "NULL::VARCHAR"
-    if grid.kind == "cells":
-        return _cell(grid), "NULL::VARCHAR"
-    raise InvalidDefinition(f"Grid kind {grid.kind!r} of {grid.column_id}: 'value', 'cells' or 'level' is allowed.")
-
-
-def _count(grid: Grid, source: str, bucket: str) -> str:
-    cell, level = _key(grid)
-    # the small integer itself is grouped, so that DuckDB can count into an array instead of a hash table
-    return (
-        f"SELECT {text(grid.column_id)} AS column_id, bucket, CAST(cell AS DOUBLE) AS cell, level, n FROM"
-        f" (SELECT {bucket} AS bucket, {cell} AS cell, {level} AS level, count(*) AS n FROM {source} GROUP BY ALL)"
-    )
 
 
 def _runs(buckets: pa.ChunkedArray) -> dict[datetime | None, slice]:

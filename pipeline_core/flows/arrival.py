@@ -1,59 +1,63 @@
-"""How a file becomes a batch: read, typed, checked, counted, kept; accepted or quarantined as a whole.
+"""How a file becomes a batch: hashed, taken in by a confined child, judged, kept; accepted or quarantined as a whole.
 
-Neighbours: ``definition`` makes the schema that it is held against, ``intake`` and ``labelling`` start
-from what arrived. It refuses to accept the same content twice, and to count a quarantined batch.
+Neighbours: ``taking`` is what the child does, ``judging`` what the door says, ``definition`` makes the schema that a file is held against, ``intake``,
+``labelling`` and ``feeds`` start from what arrived. It refuses to accept the same content twice, to count a quarantined
+batch, and to parse what a stranger sent in the process that owns the store.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.records import BatchReport, BatchStatus, Finding, Schema, Severity
+from pipeline_core.flows import sandbox, taking
+from pipeline_core.flows.compute import Compute
+from pipeline_core.flows.judging import Judged, judge
+from pipeline_core.flows.taking import Raw, Taken, TakeRequest, UnpackRequest, UnpackResult
+from pipeline_core.records import BatchReport, BatchStatus, Finding, Reading, Schema, Severity
 from pipeline_core.sources import files
-from pipeline_core.stages import alerts, validation
+from pipeline_core.stages import alerts
 from pipeline_core.store.home import Store
+
+Advance = tuple[str, str]
+"""The name of a feed, and how far it has been read once the batch is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """A file in hand: its content as read, its name by content, and what a person calls it."""
+    """A file in hand: where it lies, its name by content, what a person calls it, how it is to be read.
+
+    ``advance``: the feed that it came by and how far that has been read with it, kept in the same transaction.
+    """
 
     path: Path
     sha256: str
     source: str
-    table: pa.Table
     received_at: datetime
+    reading: Reading
+    advance: Advance | None = None
+
+    def raw(self, store: Store, *, remembered: Reading | None = None) -> Raw:
+        """Give it as the child takes it; what neither a person nor the content settles is read as ``remembered`` says."""
+        return Raw(
+            path=self.path,
+            name=self.source,
+            policy=store.policy,
+            reading=self.reading,
+            remembered=remembered or Reading(),
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What the door says of typed rows, as long as the next batch is ``batch_id``: no other came in between.
-
-    ``repeats`` are the stored rows that they would replace; ``counts`` by day, of the rows and of those that they
-    replace (``taken``), are made only where the batch is to be accepted.
-    """
-
-    batch_id: str
-    typed: validation.TypedRows
-    findings: tuple[Finding, ...]
-    repeats: pa.Table
-    counts: pa.Table | None = None
-    taken: pa.Table | None = None
-
-    @property
-    def status(self) -> BatchStatus:
-        """Whether the batch is accepted."""
-        return validation.decide(self.findings)
-
-
-def receive(store: Store, model: str, path: Path | str, *, source: str | None = None) -> BatchReport:
+def receive(
+    store: Store,
+    model: str,
+    path: Path | str,
+    *,
+    source: str | None = None,
+    reading: Reading | None = None,
+    compute: Compute = sandbox.confined,
+) -> BatchReport:
     """Check a file against schema and baseline and keep it as a batch.
 
     Parameters
@@ -63,9 +67,13 @@ def receive(store: Store, model: str, path: Path | str, *, source: str | None = 
     model : str
         The model's name.
     path : Path or str
-        CSV, Parquet or JSON lines.
+        CSV, JSON, Parquet, Arrow or Excel; plain, gz or zst.
     source : str, optional
         Where the file comes from, for the record; its name, unless said.
+    reading : Reading, optional
+        How it is to be read where its content leaves that open; what is not said is read as the first file was.
+    compute : callable
+        Where the file is read: ``sandbox.confined``, or ``compute.in_process`` for what this process wrote itself.
 
     Returns
     -------
@@ -79,27 +87,65 @@ def receive(store: Store, model: str, path: Path | str, *, source: str | None = 
         No such model or file.
     Unreadable
         The file is no table of an allowed format.
+    Doubtful
+        It can be read in two ways, and nobody has said which is right.
     """
-    schema = store.models.schema(model)
-    known = store.batches.find(model, files.sha256(path))
-    if known is not None and known.status is BatchStatus.ACCEPTED:
-        return replace(known, duplicate=True)
-    arrived = arrive(store, path, source=source)
-    typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
-    return keep(store, schema, arrived=arrived, judged=judge(store, schema, typed))
+    store.models.schema(model)  # an unknown model is said before a file is read
+    return accept(store, model, arrive(store, path, source=source, reading=reading), compute=compute)
 
 
-def arrive(store: Store, path: Path | str, *, source: str | None = None) -> Arrived:
-    """Read a file and name its content.
+def accept(store: Store, model: str, arrived: Arrived, *, compute: Compute = sandbox.confined) -> BatchReport:
+    """Do what ``receive`` does with a file that is in hand.
 
     Parameters
     ----------
     store : Store
-        Whose policy limits what is read.
+        The home.
+    model : str
+        The model's name.
+    arrived : Arrived
+        The file.
+    compute : callable
+        Where it is read.
+
+    Returns
+    -------
+    BatchReport
+    """
+    schema = store.models.schema(model)
+    known = store.batches.find(model, arrived.sha256)
+    if known is not None and known.status is BatchStatus.ACCEPTED:
+        if arrived.advance is not None:
+            store.feeds.advance(*arrived.advance, rows=known.rows)
+        return replace(known, duplicate=True)
+    store.check_space(arrived.path.stat().st_size)
+    with store.work_dir() as folder:
+        taken = take(store, schema, arrived, folder=folder, compute=compute)
+        return keep(store, schema, arrived=arrived, judged=judge(store, schema, taken))
+
+
+def arrive(
+    store: Store,
+    path: Path | str,
+    *,
+    source: str | None = None,
+    reading: Reading | None = None,
+    advance: Advance | None = None,
+) -> Arrived:
+    """Name a file by its content; nothing of it is read yet.
+
+    Parameters
+    ----------
+    store : Store
+        Whose clock says when it came.
     path : Path or str
         The file.
     source : str, optional
         What a person calls it.
+    reading : Reading, optional
+        What somebody said about how to read it.
+    advance : (str, str), optional
+        The feed that it came by, and how far that has been read with it.
 
     Returns
     -------
@@ -109,50 +155,79 @@ def arrive(store: Store, path: Path | str, *, source: str | None = None) -> Arri
     ------
     NotFound
         No such file.
-    Unreadable
-        It is no table of an allowed format.
     """
-    name = source or Path(path).name
     return Arrived(
         path=Path(path),
         sha256=files.sha256(path),
-        source=name,
-        table=files.read(path, name=name, policy=store.policy),
+        source=source or Path(path).name,
         received_at=store.now(),
+        reading=reading or Reading(),
+        advance=advance,
     )
 
 
-def judge(store: Store, schema: Schema, typed: validation.TypedRows) -> Judged:
-    """Check typed rows against schema, baseline and the ids that are known, and count them.
+def unpack(
+    store: Store,
+    arrived: Arrived,
+    *,
+    folder: Path,
+    remembered: Reading | None = None,
+    compute: Compute = sandbox.confined,
+) -> UnpackResult:
+    """Let a child write what a file holds as Parquet that this process may read.
 
     Parameters
     ----------
     store : Store
-        The home.
-    schema : Schema
-        Of the model; it may not be kept yet.
-    typed : TypedRows
-        The rows.
+        Whose policy limits what is read.
+    arrived : Arrived
+        The file.
+    folder : Path
+        Where to.
+    remembered : Reading, optional
+        Settles what neither a person nor the content settles.
+    compute : callable
+        Where it is read.
 
     Returns
     -------
-    Judged
+    UnpackResult
     """
-    batch_id = store.batches.next_id(schema.model)  # first: whatever comes in from here on is noticed by it
-    repeats = store.repeats.find(schema, typed.rows)
-    judged = Judged(
-        batch_id=batch_id,
-        typed=typed,
-        findings=validation.check(typed, schema, store.policy, repeats=repeats),
-        repeats=repeats,
+    return compute(taking.unpack, UnpackRequest(raw=arrived.raw(store, remembered=remembered), folder=folder))
+
+
+def take(store: Store, schema: Schema, arrived: Arrived, *, folder: Path, compute: Compute = sandbox.confined) -> Taken:
+    """Let a child type and count a file by a schema that is kept.
+
+    Parameters
+    ----------
+    store : Store
+        Whose policy limits what is read.
+    schema : Schema
+        Of the model.
+    arrived : Arrived
+        The file.
+    folder : Path
+        Where rows and counts are written to.
+    compute : callable
+        Where it is read.
+
+    Returns
+    -------
+    Taken
+    """
+    request = TakeRequest(
+        raw=arrived.raw(store, remembered=schema.reading),
+        folder=folder,
+        schema=schema,
+        sha256=arrived.sha256,
+        received_at=arrived.received_at,
     )
-    if judged.status is BatchStatus.QUARANTINED:
-        return judged
-    return replace(judged, counts=_day_counts(store, schema, typed.rows), taken=_taken(store, schema, repeats))
+    return compute(taking.take, request)
 
 
 def keep(store: Store, schema: Schema, *, arrived: Arrived, judged: Judged) -> BatchReport:
-    """Keep a judged batch in one transaction, with an alert where it is quarantined.
+    """Keep a judged batch in one transaction, with an alert where it needs a person.
 
     Parameters
     ----------
@@ -163,40 +238,34 @@ def keep(store: Store, schema: Schema, *, arrived: Arrived, judged: Judged) -> B
     arrived : Arrived
         The file.
     judged : Judged
-        What the door says of its rows; it is asked again if another batch came in meanwhile.
+        What the door says of it; it is asked again if another batch came in meanwhile.
 
     Returns
     -------
     BatchReport
     """
-    rows = judged.typed.rows
-    first, last = _span(rows)
+    taken = judged.taken
     with store.transaction():
         if store.batches.next_id(schema.model) != judged.batch_id:
-            judged = judge(store, schema, judged.typed)
-        report = BatchReport(
-            model=schema.model,
-            batch_id=judged.batch_id,
-            status=judged.status,
-            rows=rows.num_rows,
-            sha256=arrived.sha256,
-            source=arrived.source,
-            received_at=arrived.received_at,
-            findings=judged.findings,
-            columns=judged.typed.arrivals,
-            first_event_at=first,
-            last_event_at=last,
-            schema_version=schema.schema_version,
-        )
+            judged = judge(store, schema, taken)
         accepted = judged.status is BatchStatus.ACCEPTED
-        kept = store.batches.add(report, raw=arrived.path, rows=rows if accepted else None, counts=judged.counts)
+        kept = store.batches.add(
+            _report(schema, arrived, judged),
+            raw=arrived.path,
+            rows=taken.rows if accepted else None,
+            counts=taken.counts if accepted else None,
+            measures=judged.measures,
+            aside=taken.aside if accepted else None,
+        )
+        if arrived.advance is not None:
+            store.feeds.advance(*arrived.advance, rows=kept.rows)
         if kept.duplicate:
             return kept
-        if judged.taken is not None:
-            store.repeats.add(kept, judged.repeats, counts=judged.taken)
-        alert = alerts.batch_alert(kept)
-        if alert is not None:
-            store.signals.add_alerts([alert])
+        if judged.replaced is not None:
+            store.repeats.add(kept, judged.repeats, counts=judged.replaced)
+        champion = store.models.champion(schema.model)
+        shares = champion.shap_shares if champion else {}
+        store.signals.add_alerts(alerts.batch_alerts(kept, shares=shares, policy=store.policy))
     return kept
 
 
@@ -205,25 +274,22 @@ def first_error(findings: tuple[Finding, ...]) -> str:
     return next((f.message for f in findings if f.severity is Severity.ERROR), "")
 
 
-def _day_counts(store: Store, schema: Schema, rows: pa.Table) -> pa.Table:
-    # rows without an event time belong to no day; a null bucket would pass for a baseline
-    timed = rows.filter(pc.is_valid(rows.column("event_at")))
-    with store.work_dir() as work, DuckEngine(work=work) as engine:
-        file = work / "rows.parquet"
-        pq.write_table(timed, file, compression="none")
-        return engine.counts([file], schema.grids, buckets="day")
-
-
-def _taken(store: Store, schema: Schema, repeats: pa.Table) -> pa.Table | None:
-    """Count the rows that will be replaced, by the batch that brought them."""
-    parts = []
-    for batch_id, rows in store.repeats.rows(schema.model, repeats).items():
-        counts = _day_counts(store, schema, rows)
-        parts.append(counts.append_column("batch_id", pa.repeat(pa.scalar(batch_id), counts.num_rows)))
-    return pa.concat_tables(parts) if parts else None
-
-
-def _span(rows: pa.Table) -> tuple[datetime | None, datetime | None]:
-    ends = pc.min_max(rows.column("event_at")).as_py()
-    first, last = (None if ends[end] is None else ends[end].replace(tzinfo=UTC) for end in ("min", "max"))
-    return first, last
+def _report(schema: Schema, arrived: Arrived, judged: Judged) -> BatchReport:
+    taken = judged.taken
+    return BatchReport(
+        model=schema.model,
+        batch_id=judged.batch_id,
+        status=judged.status,
+        rows=taken.facts.rows,
+        sha256=arrived.sha256,
+        source=arrived.source,
+        received_at=arrived.received_at,
+        findings=judged.findings,
+        columns=taken.arrivals,
+        first_event_at=taken.facts.first_event_at,
+        last_event_at=taken.facts.last_event_at,
+        schema_version=schema.schema_version,
+        set_aside_rows=taken.aside_rows,
+        reading=taken.unpacked.reading,
+        notes=taken.unpacked.notes,
+    )

@@ -8,7 +8,6 @@ large goes through files that the request names. ``fit_version`` is that part of
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
@@ -18,45 +17,36 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline_core import errors
-from pipeline_core.errors import ComputeFailed, PipelineError
+from pipeline_core.errors import ComputeFailed
+from pipeline_core.flows import replies
+from pipeline_core.flows.replies import A, Compute, Progress, Q, Step
 from pipeline_core.policy import Policy
-from pipeline_core.records import Curves, Figure, Schema, dump, load
+from pipeline_core.records import Curves, Figure, Schema, dump
 from pipeline_core.stages import artifact, attribution, gate, preprocessing, serving, training
 from pipeline_core.stats.scores import metrics
 from pipeline_core.stats.truth import judged
+
+__all__ = ["Compute", "FitRequest", "FitResult", "Progress", "Step", "fit_version", "in_child", "in_process"]
 
 LOGGER = logging.getLogger(__name__)
 NICENESS = 10
 STDERR_LINES = 20
 ORPHAN_POLL_S = 0.5
 
-Q = TypeVar("Q")
-A = TypeVar("A")
-Progress = Callable[[float, str], None]
-Step = Callable[[Q, Progress], A]
-
 # one thread: two cost 1.7 times the CPU on shared cores for no less wall time, and change the last digits
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; from pipeline_core.flows.compute import main; sys.exit(main(sys.argv[1]))"
-
-
-class Compute(Protocol):
-    """Runs a step somewhere: ``in_child`` or ``in_process``."""
-
-    def __call__(self, step: Step[Q, A], request: Q, *, progress: Progress | None = None) -> A:
-        """Give the step's result, or raise its PipelineError."""
 
 
 # --- training -----------------------------------------------------------------------------------
@@ -205,12 +195,12 @@ def in_child(step: Step[Q, A], request: Q, *, progress: Progress | None = None) 
     """
     with tempfile.TemporaryDirectory(prefix="pipeline-compute-") as folder:
         task, answer, log = (Path(folder) / name for name in ("request.json", "answer.json", "stderr"))
-        named = f"{step.__module__}:{step.__qualname__}"
+        named = replies.name_of(step)
         asked = {"step": named, "request": dump(request), "answer": str(answer), "parent": os.getpid()}
         task.write_text(json.dumps(asked), encoding="utf-8")
         code = _run(task, log, progress or _nobody_listens)
         if code == 0 and answer.exists():
-            return _answer(json.loads(answer.read_text(encoding="utf-8")), get_type_hints(step)["return"])
+            return replies.answer(json.loads(answer.read_text(encoding="utf-8")), get_type_hints(step)["return"])
         failure = _failure(named, code, log)
         raise failure
 
@@ -261,15 +251,6 @@ def _child(
                 child.kill()
 
 
-def _answer(told: Mapping[str, Any], kind: type[A]) -> A:
-    if "error" not in told:
-        return load(kind, told["result"])
-    known = getattr(errors, told["error"], None)
-    if not (isinstance(known, type) and issubclass(known, PipelineError)):
-        raise ComputeFailed(f"{told['message']} ({told['error']}).")
-    raise known(told["message"])
-
-
 def _failure(step: str, code: int, log: Path) -> ComputeFailed:
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     LOGGER.error("%s ended with %s:\n%s", step, code, "\n".join(lines[-STDERR_LINES:]))
@@ -304,13 +285,8 @@ def main(request_path: str) -> int:
     os.nice(NICENESS)
     told = json.loads(Path(request_path).read_text(encoding="utf-8"))
     threading.Thread(target=_end_with, args=(told["parent"],), daemon=True).start()
-    step = _step(told["step"])
     with _progress_lines() as progress:
-        try:
-            request = load(next(iter(get_type_hints(step).values())), told["request"])
-            answer: dict[str, Any] = {"result": dump(step(request, progress))}
-        except PipelineError as error:
-            answer = {"error": type(error).__name__, "message": error.message}
+        answer = replies.carry_out(told["step"], told["request"], progress)
     Path(told["answer"]).write_text(json.dumps(answer), encoding="utf-8")
     return 0
 
@@ -320,12 +296,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(ORPHAN_POLL_S)
     os._exit(1)
-
-
-def _step(named: str) -> Callable[[Any, Progress], Any]:
-    module, name = named.split(":")
-    found: Callable[[Any, Progress], Any] = getattr(importlib.import_module(module), name)
-    return found
 
 
 @contextmanager

@@ -14,17 +14,32 @@ from pathlib import Path
 from typing import Required, TypedDict, Unpack
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows.arrival import Arrived, arrive, first_error, judge, keep
-from pipeline_core.policy import Policy
-from pipeline_core.records import BatchReport, BatchStatus, ColumnType, Finding, Role, Schema, Task
-from pipeline_core.sources import files
+from pipeline_core.flows import sandbox, taking
+from pipeline_core.flows.arrival import Arrived, arrive, first_error, keep, unpack
+from pipeline_core.flows.compute import Compute
+from pipeline_core.flows.judging import judge
+from pipeline_core.flows.taking import Raw, TakeRequest, UnpackRequest, UnpackResult
+from pipeline_core.records import (
+    BatchReport,
+    BatchStatus,
+    ColumnType,
+    Finding,
+    Reading,
+    Role,
+    Schema,
+    Task,
+    Unpacked,
+)
 from pipeline_core.stages import schema as schemas
 from pipeline_core.stages import validation
 from pipeline_core.store.home import Store
 
 PREVIEW_ROWS = 20
+LOOKED_AT_ROWS = 50_000
+"""What a preview reads of a file: enough to guess what its columns are."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 
@@ -42,6 +57,7 @@ class Named(TypedDict, total=False):
     task: Task | None
     types: Mapping[str, ColumnType]
     source: str | None
+    reading: Reading | None
     demo: bool
 
 
@@ -55,27 +71,40 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """A first file before anything is stored: a guess to correct, and its first rows as they arrived."""
+    """A first file before anything is stored: how it reads, a guess to correct, and its first rows as they arrived."""
 
     suggestion: schemas.Suggestion
     rows: pa.Table
+    unpacked: Unpacked
 
 
-def preview(path: Path | str, *, name: str | None = None, policy: Policy | None = None) -> Preview:
-    """Look at a first file and guess what its columns are for; nothing is stored.
+def preview(
+    store: Store,
+    path: Path | str,
+    *,
+    name: str | None = None,
+    reading: Reading | None = None,
+    compute: Compute = sandbox.confined,
+) -> Preview:
+    """Look at the beginning of a first file and guess what its columns are for; nothing is stored.
 
     Parameters
     ----------
+    store : Store
+        Whose policy limits what is read.
     path : Path or str
         The file.
     name : str, optional
         What a person calls it.
-    policy : Policy, optional
-        Limits what is read.
+    reading : Reading, optional
+        How it is to be read, where the person has said so.
+    compute : callable
+        Where it is read.
 
     Returns
     -------
     Preview
+        ``unpacked.doubts`` are what the person has to settle before anything is stored.
 
     Raises
     ------
@@ -84,11 +113,17 @@ def preview(path: Path | str, *, name: str | None = None, policy: Policy | None 
     Unreadable
         It is no table of an allowed format.
     """
-    table = files.read(path, name=name, policy=policy or Policy())
-    return Preview(suggestion=schemas.suggest(table), rows=table.slice(0, PREVIEW_ROWS))
+    arrived = arrive(store, path, source=name, reading=reading)
+    with store.work_dir() as folder:
+        request = UnpackRequest(raw=arrived.raw(store), folder=folder, rows=LOOKED_AT_ROWS)
+        seen = compute(taking.unpack, request)
+        table = pq.read_table(seen.arrived)
+    return Preview(suggestion=schemas.suggest(table), rows=table.slice(0, PREVIEW_ROWS), unpacked=seen.unpacked)
 
 
-def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -> Definition:
+def define(
+    store: Store, model: str, path: Path | str, *, compute: Compute = sandbox.confined, **named: Unpack[Named]
+) -> Definition:
     """Keep a model's schema, learned from a first file, and that file as a batch.
 
     Parameters
@@ -100,9 +135,11 @@ def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -
         schema version.
     path : Path or str
         The first file.
+    compute : callable
+        Where it is read: ``sandbox.confined``, or ``compute.in_process`` for what this process wrote itself.
     **named
         ``target`` (required), ``positive``, ``time``, ``id``, ``protected``, ``exclude``, ``features`` (kept
-        although a default would exclude them), ``task``, ``types``, ``source``, ``demo``.
+        although a default would exclude them), ``task``, ``types``, ``source``, ``reading``, ``demo``.
 
     Returns
     -------
@@ -114,6 +151,8 @@ def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -
         No such file, column or class; the message names the nearest.
     Unreadable
         The file is no table of an allowed format.
+    Doubtful
+        It can be read in two ways, and nobody has said which is right.
     InvalidDefinition
         The name, or what was named, does not fit the file or what is stored already.
     """
@@ -122,37 +161,44 @@ def define(store: Store, model: str, path: Path | str, **named: Unpack[Named]) -
             f"A model cannot be called {model[:80]!r}: lower-case letters, digits, '-' and '_' are allowed, up to 60,"
             " beginning with a letter or digit. Choose such a name."
         )
-    arrived = arrive(store, path, source=named.pop("source", None))
+    arrived = arrive(store, path, source=named.pop("source", None), reading=named.pop("reading", None))
     old = store.models.schema(model) if model in store.models.names() else None
     stored = len(store.batches.list(model, status=BatchStatus.ACCEPTED)) if old else 0
-    if old is not None and stored:
-        arrived = replace(arrived, table=_in_old_order(arrived.table, old, stored))
-    request = _request(model, named, arrived=arrived, old=old)
-    schema, typed = learned(arrived, request)
-    if old is not None and stored:
-        schema = _continued(old, schema, stored=stored)
-    judged = judge(store, schema, typed)
-    _refuse_quarantined(model, judged.status, judged.findings)
-    with store.transaction():
-        store.models.define(schema)
-        batch = keep(store, schema, arrived=arrived, judged=judged)
-        _refuse_quarantined(model, batch.status, batch.findings)  # another batch may have come in meanwhile
+    with store.work_dir() as folder:
+        seen = unpack(store, arrived, folder=folder, compute=compute)
+        table = pq.read_table(seen.arrived)
+        if old is not None and stored:
+            table = _in_old_order(table, old, stored)
+        schema, suspects = learned(table, _request(model, named, arrived=arrived, old=old, table=table), arrived)
+        schema = replace(schema, reading=seen.unpacked.reading)
+        if old is not None and stored:
+            schema = _continued(old, schema, stored=stored)
+        del table  # the child needs the memory more
+        judged = judge(store, schema, compute(taking.take, _again(store, arrived, seen, schema)), more=suspects)
+        _refuse_quarantined(model, judged.status, judged.findings)
+        with store.transaction():
+            store.models.define(schema)
+            batch = keep(store, schema, arrived=arrived, judged=judged)
+            _refuse_quarantined(model, batch.status, batch.findings)  # another batch may have come in meanwhile
     return Definition(schema=schema, batch=batch)
 
 
-def learned(arrived: Arrived, request: schemas.DefineRequest) -> tuple[Schema, validation.TypedRows]:
-    """Propose, type and learn: a file and what a person said about it give a schema and typed rows.
+def learned(table: pa.Table, request: schemas.DefineRequest, arrived: Arrived) -> tuple[Schema, tuple[Finding, ...]]:
+    """Propose, type and learn: a file and what a person said about it give a schema and what is suspicious about it.
 
     Parameters
     ----------
-    arrived : Arrived
-        The first file.
+    table : pa.Table
+        What the file holds, columns by display name.
     request : DefineRequest
         What a person said.
+    arrived : Arrived
+        The file.
 
     Returns
     -------
-    tuple of Schema and TypedRows
+    tuple of Schema and tuple of Finding
+        The findings name features that give the target away.
 
     Raises
     ------
@@ -161,9 +207,22 @@ def learned(arrived: Arrived, request: schemas.DefineRequest) -> tuple[Schema, v
     InvalidDefinition
         It contradicts itself or the file.
     """
-    proposed = schemas.propose(arrived.table, request)
-    typed = validation.type_rows(arrived.table, proposed, sha256=arrived.sha256, received_at=arrived.received_at)
-    return schemas.learn(proposed, typed.rows), typed
+    proposed = schemas.propose(table, request)
+    typed = validation.type_rows(table, proposed, sha256=arrived.sha256, received_at=arrived.received_at)
+    schema = schemas.learn(proposed, typed.rows)
+    return schema, schemas.suspects(typed.rows, schema)
+
+
+def _again(store: Store, arrived: Arrived, seen: UnpackResult, schema: Schema) -> TakeRequest:
+    """Take what was unpacked already; the ledger of its reading goes along."""
+    return TakeRequest(
+        raw=Raw(path=seen.arrived, name=arrived.source, policy=store.policy),
+        folder=seen.arrived.parent,
+        schema=schema,
+        sha256=arrived.sha256,
+        received_at=arrived.received_at,
+        unpacked=seen.unpacked,
+    )
 
 
 def _refuse_quarantined(model: str, status: BatchStatus, findings: tuple[Finding, ...]) -> None:
@@ -174,15 +233,17 @@ def _refuse_quarantined(model: str, status: BatchStatus, findings: tuple[Finding
         )
 
 
-def _request(model: str, named: Named, *, arrived: Arrived, old: Schema | None) -> schemas.DefineRequest:
+def _request(
+    model: str, named: Named, *, arrived: Arrived, old: Schema | None, table: pa.Table
+) -> schemas.DefineRequest:
     given = dict(named.get("types") or {})
     roles = {named["target"], named.get("time"), named.get("id")}
     kept = {c.name: c.type for c in old.columns if c.name not in roles} if old else {}
-    here = set(arrived.table.column_names)
+    here = set(table.column_names)
     return schemas.DefineRequest(
         model=model,
         target=named["target"],
-        positive=named.get("positive") or _old_positive(named, arrived.table, old),
+        positive=named.get("positive") or _old_positive(named, table, old),
         time=named.get("time"),
         id=named.get("id"),
         protected=tuple(named.get("protected", ())),

@@ -210,17 +210,18 @@ def _define(store: Store, folder: Path, first: Delivery) -> None:
         id=source.ID,
         protected=source.PROTECTED,
         demo=True,
+        compute=compute.in_process,  # this process wrote the file itself
     )
 
 
 def _receive(store: Store, folder: Path, delivery: Delivery) -> None:
-    batch = intake.receive(store, source.MODEL, _write(delivery, folder))
+    batch = intake.receive(store, source.MODEL, _write(delivery, folder), compute=compute.in_process)
     if batch.status is BatchStatus.ACCEPTED and store.models.champion(source.MODEL):
         intake.score(store, source.MODEL, batch_id=batch.batch_id)
 
 
 def _label(store: Store, folder: Path, delivery: Delivery) -> None:
-    intake.labels(store, source.MODEL, _write(delivery, folder))
+    intake.labels(store, source.MODEL, _write(delivery, folder), compute=compute.in_process)
 
 
 def _releases(store: Store) -> list[_Act]:

@@ -16,8 +16,9 @@ from pipeline_core.errors import InvalidDefinition, NotEnough, Quarantined
 from pipeline_core.flows.arrival import first_error, receive
 from pipeline_core.flows.definition import Definition, Preview, define, preview
 from pipeline_core.flows.labelling import labels
+from pipeline_core.flows.quarantine import discard, offending, readmit
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import BatchReport, BatchStatus, ModelVersion, ScoringReport, Task
+from pipeline_core.records import BatchReport, BatchStatus, ModelVersion, Reading, ScoringReport, Task
 from pipeline_core.stages import serving
 from pipeline_core.store.home import Store
 
@@ -25,16 +26,25 @@ __all__ = [
     "Definition",
     "Preview",
     "define",
+    "discard",
     "labels",
+    "offending",
     "predictions_of",
     "preview",
+    "readmit",
     "receive",
     "score",
 ]
 
 
 def score(
-    store: Store, model: str, path: Path | str | None = None, *, batch_id: str | None = None, source: str | None = None
+    store: Store,
+    model: str,
+    path: Path | str | None = None,
+    *,
+    batch_id: str | None = None,
+    source: str | None = None,
+    reading: Reading | None = None,
 ) -> ScoringReport:
     """Let the champion score a batch and log what it says, once.
 
@@ -50,6 +60,8 @@ def score(
         A batch that was received; either this or ``path``.
     source : str, optional
         Where the file comes from, for the record.
+    reading : Reading, optional
+        How it is to be read where its content leaves that open.
 
     Returns
     -------
@@ -71,10 +83,12 @@ def score(
         raise InvalidDefinition("Name either a file or a batch to score; exactly one of the two is allowed.")
     store.models.schema(model)
     champion = _champion(store, model)
-    batch = receive(store, model, path, source=source) if path else store.batches.get(model, str(batch_id))
-    if batch.status is BatchStatus.QUARANTINED:
+    batch = (
+        receive(store, model, path, source=source, reading=reading) if path else store.batches.get(model, str(batch_id))
+    )
+    if batch.status is not BatchStatus.ACCEPTED:
         raise Quarantined(
-            f"Batch {batch.batch_id} of {model!r} is quarantined and is not scored. {first_error(batch.findings)} Send a"
+            f"Batch {batch.batch_id} of {model!r} is {batch.status} and is not scored. {first_error(batch.findings)} Send a"
             " corrected file."
         )
     already = store.signals.has_predictions(model, champion.version, batch_id=batch.batch_id)

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.errors import InvalidDefinition, Quarantined, nearest
-from pipeline_core.flows.arrival import Arrived, arrive, first_error, judge, keep, receive
-from pipeline_core.records import BatchReport, BatchStatus, ColumnType, LabelReport, Schema, Task
-from pipeline_core.sources import files
+from pipeline_core.flows import sandbox
+from pipeline_core.flows.arrival import arrive, first_error, receive, unpack
+from pipeline_core.flows.compute import Compute
+from pipeline_core.records import BatchReport, BatchStatus, ColumnType, LabelReport, Reading, Schema, Task
 from pipeline_core.stages import validation
 from pipeline_core.store.home import Store
 
@@ -24,7 +25,15 @@ ROW_ID = "row_id"
 """The column by which rows without an id of their own are labelled; ``score`` gives it out."""
 
 
-def labels(store: Store, model: str, path: Path | str, *, source: str | None = None) -> LabelReport:
+def labels(
+    store: Store,
+    model: str,
+    path: Path | str,
+    *,
+    source: str | None = None,
+    reading: Reading | None = None,
+    compute: Compute = sandbox.confined,
+) -> LabelReport:
     """Take ground truth from a file.
 
     A file with ``row_id`` (as given out by ``score``) or the model's id, and the target, is joined by id.
@@ -38,9 +47,13 @@ def labels(store: Store, model: str, path: Path | str, *, source: str | None = N
     model : str
         The model's name.
     path : Path or str
-        CSV, Parquet or JSON lines.
+        CSV, JSON, Parquet, Arrow or Excel; plain, gz or zst.
     source : str, optional
         Where the file comes from, for the record.
+    reading : Reading, optional
+        How it is to be read where its content leaves that open.
+    compute : callable
+        Where it is read: ``sandbox.confined``, or ``compute.in_process`` for what this process wrote itself.
 
     Returns
     -------
@@ -59,15 +72,26 @@ def labels(store: Store, model: str, path: Path | str, *, source: str | None = N
         It is a batch, and is or was quarantined.
     """
     schema = store.models.schema(model)
-    known = store.batches.find(model, files.sha256(path))
-    if known is not None:
-        batch = receive(store, model, path, source=source)  # what was quarantined is judged again
-        return _of_batch(store, schema, batch, new=not batch.duplicate)
-    arrived = arrive(store, path, source=source)
-    names = set(arrived.table.column_names)
+    arrived = arrive(store, path, source=source, reading=reading)
+    if store.batches.find(model, arrived.sha256) is None:
+        with store.work_dir() as folder:
+            seen = unpack(store, arrived, folder=folder, remembered=schema.reading, compute=compute)
+            table = pq.read_table(seen.arrived)
+        key = _key(store, schema, table, source=arrived.source)
+        if key is not None:
+            given = _by_id(table, schema, key)
+            return store.batches.set_labels(model, given, received_at=arrived.received_at)
+    # a whole batch, known or not; what was quarantined is judged again
+    batch = receive(store, model, path, source=source, reading=reading, compute=compute)
+    return _of_batch(store, schema, batch, new=not batch.duplicate)
+
+
+def _key(store: Store, schema: Schema, table: pa.Table, *, source: str) -> str | None:
+    """Say which column labels are joined by; None: the file is a whole batch."""
+    names = set(table.column_names)
     if schema.target.name not in names:
         raise InvalidDefinition(
-            f"File {arrived.source!r} has no column {schema.target.name!r}, the target of model {model!r}."
+            f"File {source!r} has no column {schema.target.name!r}, the target of model {schema.model!r}."
             f" {nearest(schema.target.name, names)} Send the target with an id."
         )
     key = next((k for k in (ROW_ID, schema.id.name if schema.id else None) if k in names), None)
@@ -75,14 +99,12 @@ def labels(store: Store, model: str, path: Path | str, *, source: str | None = N
     if key is None and not whole:
         wanted = " or ".join(repr(k) for k in (schema.id.name if schema.id else None, ROW_ID) if k)
         raise InvalidDefinition(
-            f"File {arrived.source!r} says which labels there are, but not of which rows: it has no column {wanted}, and"
+            f"File {source!r} says which labels there are, but not of which rows: it has no column {wanted}, and"
             " not all features either. Send the target with an id; score gives the ids out."
         )
-    if key is None or (whole and key != ROW_ID and not _any_known(store, model, _ids(arrived.table, key))):
-        typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
-        batch = keep(store, schema, arrived=arrived, judged=judge(store, schema, typed))
-        return _of_batch(store, schema, batch, new=True)
-    return store.batches.set_labels(model, _by_id(arrived, schema, key), received_at=arrived.received_at)
+    if whole and key not in {None, ROW_ID} and not _any_known(store, schema.model, _ids(table, str(key))):
+        return None
+    return key
 
 
 def _of_batch(store: Store, schema: Schema, batch: BatchReport, *, new: bool) -> LabelReport:
@@ -120,9 +142,9 @@ def _any_known(store: Store, model: str, ids: pa.ChunkedArray) -> bool:
     return any(pc.any(pc.is_in(pq.read_table(p, columns=[ROW_ID])[ROW_ID], value_set=wanted)).as_py() for p in stored)
 
 
-def _by_id(arrived: Arrived, schema: Schema, key: str) -> pa.Table:
+def _by_id(table: pa.Table, schema: Schema, key: str) -> pa.Table:
     target = schema.target
-    raw = arrived.table.column(target.name)
+    raw = table.column(target.name)
     value = validation.convert(raw, target.type)
     known = value.is_valid()
     if schema.task is not Task.REGRESSION:
@@ -135,7 +157,7 @@ def _by_id(arrived: Arrived, schema: Schema, key: str) -> pa.Table:
             f"Target {target.name!r} holds {', '.join(repr(v[:40]) for v in wrong[:3])}; allowed are {allowed}. Correct"
             " the labels and send them again: none of the file was taken."
         )
-    given = pa.table({ROW_ID: _ids(arrived.table, key), "value": value}).filter(known)
+    given = pa.table({ROW_ID: _ids(table, key), "value": value}).filter(known)
     given = given.filter(given.column(ROW_ID).is_valid())
     _refuse_contradictions(given, key)
     return given

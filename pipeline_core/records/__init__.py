@@ -18,6 +18,13 @@ from pipeline_core.records.facts import (
     ColumnFacts,
     Measure,
 )
+from pipeline_core.records.feeds import (
+    Feed,
+    FeedKind,
+    FeedReport,
+    FeedState,
+    FeedStatus,
+)
 from pipeline_core.records.intake import (
     BatchReport,
     Column,
@@ -26,6 +33,7 @@ from pipeline_core.records.intake import (
     Finding,
     Grid,
     LabelReport,
+    Loss,
     Ruling,
     Schema,
     ScoringReport,
@@ -104,6 +112,11 @@ __all__ = [
     "DriftState",
     "Example",
     "FeatureDrift",
+    "Feed",
+    "FeedKind",
+    "FeedReport",
+    "FeedState",
+    "FeedStatus",
     "Figure",
     "Finding",
     "Grid",
@@ -111,6 +124,7 @@ __all__ = [
     "JobStatus",
     "LabelReport",
     "Lineage",
+    "Loss",
     "Measure",
     "Measured",
     "ModelStatus",

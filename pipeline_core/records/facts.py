@@ -31,9 +31,9 @@ class ColumnFacts:
 class BatchFacts:
     """A typed batch. ``null_patterns``: columns (ids) that are null together, with rows, commonest first, at most 20.
 
-    ``repeated_rows`` are equal in every feature, target, time and id to another row of the batch; ``repeated_ids`` and
-    ``missing_ids`` count rows; ``rows_by_day`` maps ISO dates (UTC) to rows; ``unordered_rows`` are earlier than the
-    row before them.
+    ``repeated_rows`` are equal to another row of the batch in every column but the id; ``repeated_ids`` and
+    ``missing_ids`` count rows; ``rows_by_day`` maps ISO dates (UTC) to rows, ``rows_by_hour`` counts the 24 hours of the
+    day (UTC; empty: not counted); ``unordered_rows`` are earlier than the row before them.
     """
 
     rows: int
@@ -47,6 +47,7 @@ class BatchFacts:
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     rows_by_day: Mapping[str, int] = field(default_factory=dict)
+    rows_by_hour: tuple[int, ...] = ()
 
     def column(self, column_id: str) -> ColumnFacts | None:
         """Give the facts of one column, if it was counted."""

@@ -189,6 +189,24 @@ class BatchReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A batch that was acknowledged and is not whole any more. ``missing``: record, rows, ruling or raw.
+
+    ``raw_kept``: the file as received is still there, so that it can be received again.
+    """
+
+    model: str
+    batch_id: str
+    sha256: str
+    source: str
+    rows: int
+    status: BatchStatus
+    missing: str
+    raw_kept: bool
+    acknowledged_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelReport:
     """What a file of ground truth changed; all figures in rows."""
 

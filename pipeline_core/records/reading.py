@@ -63,8 +63,8 @@ class Example:
 class Change:
     """One kind of change in one column: ``rows`` cells, with up to ``EXAMPLES_MAX`` of them.
 
-    ``kind`` is a word of ``docs/findings.md`` (the ledger): null_word, trimmed, decimal_comma, date_order, boolean,
-    whole_number, case, nested, epoch, failed.
+    ``kind`` is a word of ``docs/findings.md`` (the ledger): null_word, trimmed, decimal_comma, thousands,
+    date_order, boolean, whole_number, case, nested, epoch, failed ...
     """
 
     kind: str

@@ -104,7 +104,7 @@ class WatchReport:
 class Alert:
     """One signal worth a person's time, in the same sentence form as findings.
 
-    ``code``: data_drift, prediction_drift, performance, batch_quarantined.
+    ``code``: data_drift, prediction_drift, performance, batch_quarantined, batch_suspect.
     """
 
     alert_id: str

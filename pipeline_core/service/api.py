@@ -36,6 +36,7 @@ from pipeline_core.errors import (
     Unreadable,
 )
 from pipeline_core.service import host as process
+from pipeline_core.service.asking import READING
 from pipeline_core.service.door import Door, allowed_hosts
 from pipeline_core.service.verbs import Answer, carry_out, verb_named
 
@@ -55,6 +56,9 @@ ENDINGS = {
     "application/x-ndjson": ".jsonl",
     "application/jsonl": ".jsonl",
     "application/json": ".jsonl",
+    "application/vnd.apache.arrow.file": ".arrow",
+    "application/vnd.apache.arrow.stream": ".arrow",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
 }
 FIELD_BYTES_MAX = 1_000_000
 FORM_MEMORY_BYTES_MAX = 4_000_000
@@ -217,7 +221,7 @@ def _error(status: int, headline: str, message: str, more: Mapping[str, Any] | N
 
 def _on_known(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, PipelineError)  # registered for it only
-    status = STATUS.get(type(error), HTTPStatus.SERVICE_UNAVAILABLE)
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), HTTPStatus.SERVICE_UNAVAILABLE)
     kind = error.kind if isinstance(error, _Closed) else type(error).__name__
     return _error(status, error.headline, error.message, {"kind": kind})
 
@@ -272,7 +276,29 @@ def build() -> FastAPI:
     return api
 
 
+def how(request: Request) -> dict[str, Any]:
+    """Read from the query what the command line takes as flags: ``?encoding=cp949&date-order=dmy&null=-200``.
+
+    Parameters
+    ----------
+    request : Request
+        An option that takes a list may come several times.
+
+    Returns
+    -------
+    dict
+        Arguments of a verb.
+    """
+    query = request.query_params
+    return {
+        name: query.getlist(name) if option.kind == "names" else query[name]
+        for name, option in READING.items()
+        if name in query
+    }
+
+
 Body = Annotated[Upload, Depends(received)]
+How = Annotated[dict[str, Any], Depends(how)]
 
 
 def health() -> dict[str, Any]:
@@ -287,23 +313,23 @@ def health() -> dict[str, Any]:
     }
 
 
-def post_batch(model: str, body: Body) -> JSONResponse:
+def post_batch(model: str, body: Body, reading: How) -> JSONResponse:
     """Receive a file as a batch: 200 accepted, 422 quarantined with its findings."""
-    answer = _short("receive", model, body, {"source": body.name})
+    answer = _short("receive", model, body, {"source": body.name, **reading})
     if answer.code == 0:
         return JSONResponse(_said(answer))
     message = f"Batch {answer.content['batch_id']} is quarantined: it takes part in nothing. See its findings."
     return _error(HTTPStatus.UNPROCESSABLE_ENTITY, Quarantined.headline, message, answer.content)
 
 
-def post_labels(model: str, body: Body) -> JSONResponse:
+def post_labels(model: str, body: Body, reading: How) -> JSONResponse:
     """Join ground truth by row id."""
-    return JSONResponse(_said(_short("labels", model, body, {"source": body.name})))
+    return JSONResponse(_said(_short("labels", model, body, {"source": body.name, **reading})))
 
 
-def post_score(model: str, body: Body, batch: str | None = None) -> JSONResponse:
+def post_score(model: str, body: Body, reading: How, batch: str | None = None) -> JSONResponse:
     """Score a file, or with ``?batch=`` a received batch; answers with the predictions."""
-    arguments = {"batch": batch} if batch else {"source": body.name}
+    arguments = {"batch": batch} if batch else {"source": body.name, **reading}
     return JSONResponse(_said(_short("score", model, body, arguments)))
 
 

@@ -13,16 +13,19 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_core.flows import sandbox
+from pipeline_core.service.pump import Pump
 from pipeline_core.service.worker import Worker
 from pipeline_core.store.home import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The store and the worker of this process; ``token`` is the word that verbs over HTTP must bring."""
+    """The store, the worker and the pump of this process; ``token`` is the word that verbs over HTTP must bring."""
 
     store: Store
     worker: Worker
+    pump: Pump
     token: str
 
 
@@ -65,7 +68,9 @@ def host() -> Host:
             store = Store.open(home_folder(), url=_PROCESS.url, token=token if _PROCESS.url else None)
             worker = Worker(store)
             worker.start()
-            _PROCESS.host = Host(store=store, worker=worker, token=token)
+            pump = Pump(store, worker)
+            pump.start()
+            _PROCESS.host = Host(store=store, worker=worker, pump=pump, token=token)
         return _PROCESS.host
 
 
@@ -82,10 +87,12 @@ def answer_at(url: str) -> None:
 
 
 def stop() -> None:
-    """Stop the worker with its children and give the folder back; the next ``host`` opens anew."""
+    """Stop worker and pump with their children and give the folder back; the next ``host`` opens anew."""
     with _PROCESS.lock:
         held, _PROCESS.host = _PROCESS.host, None
         _PROCESS.url = None
     if held is not None:
+        held.pump.stop()
         held.worker.stop()
+        sandbox.stop()
         held.store.close()

@@ -1,4 +1,4 @@
-"""How an answer reads in a terminal, and in a file that somebody opens in a spreadsheet.
+"""How an answer reads in a terminal.
 
 Works on plain values (``Answer.content``), so that an answer that came through the running app reads the same.
 It computes nothing: a figure that is not in the answer is not printed.
@@ -6,23 +6,10 @@ It computes nothing: a figure that is not in the answer is not printed.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
-
-from pipeline_core.errors import InvalidDefinition
-
 Content = Mapping[str, Any]
-FORMULA_STARTS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # full-width forms run too
-CELL_BREAKS = ("\t", "\r", "\n", "\0")
-SKIPPED = " \t\r\n\v\f\0\u00a0\ufeff"
-PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 FEATURES_SHOWN = 5
 
 
@@ -122,7 +109,9 @@ def _batch(content: Content) -> list[str]:
     known = " (already known)" if content.get("duplicate") else ""
     said = [f"Batch {content['batch_id']}: {content['status']}, {content['rows']:,} rows{known}"]
     said += [f"  {f['severity']:<7}  {f['code']}: {_plain(f['message'])}" for f in content["findings"]]
-    return said
+    if content.get("set_aside_rows"):
+        said.append(f"  {content['set_aside_rows']:,} rows were set aside and take part in nothing")
+    return [*said, *(f"  note     {_plain(note)}" for note in content.get("notes", ()))]
 
 
 def _define(content: Content) -> list[str]:
@@ -230,7 +219,21 @@ def _demo(content: Content) -> list[str]:
     ]
 
 
+def _restore(content: Content) -> list[str]:
+    said = [f"{len(content['batches'])} batches are whole again: {', '.join(content['batches']) or 'none was lost'}"]
+    return [*said, *(f"  left     {_plain(left['reason'])}" for left in content["left"])]
+
+
 def _status(content: Content) -> list[str]:
+    said = [
+        f"Lost: batch {b['batch_id']} of {b['model']} ({_plain(b['source'])}, {b['missing']})"
+        for b in content["losses"]
+    ]
+    said += ["Bring them back with: restore"] if said else []
+    return [*said, *map(_plain, content["notices"]), *_models(content)]
+
+
+def _models(content: Content) -> list[str]:
     if not content["models"]:
         return [f"No models in {content['home']} yet. Start with: define MODEL --data FILE --target COLUMN"]
     header = ("model", "task", "champion", "versions", "batches", "rows", "pages", "watches", "next step")
@@ -244,9 +247,38 @@ def _status(content: Content) -> list[str]:
     return table(header, rows)
 
 
+def _source(content: Content) -> list[str]:
+    pace = f"every {content['every_s']} s while the app runs" if content["every_s"] else "only when asked"
+    state = pace if content["enabled"] else "paused"
+    return [f"Source {_plain(content['name'])} ({content['kind']}) for model {content['model']}: {state}"]
+
+
+def _sources(content: Content) -> list[str]:
+    if not content["sources"]:
+        return ["No sources yet. Set one up with: source add MODEL --name NAME --kind KIND --set KEY=VALUE"]
+    header = ("source", "kind", "model", "every", "last run", "files", "rows", "last error")
+    rows = (
+        (f["name"], f["kind"], f["model"], f["every_s"], s["last_run_at"], s["deliveries"], s["rows"], s["last_error"])
+        for f, s in ((status["feed"], status["state"]) for status in content["sources"])
+    )
+    return table(header, rows)
+
+
+def _source_run(content: Content) -> list[str]:
+    said = [
+        f"Source {_plain(content['name'])}: {content['rows']:,} rows in {len(content['batches'])} batches, "
+        f"{content['quarantined']} quarantined, {content['duplicates']} known already; {content['stopped']}"
+    ]
+    said += [f"  error    {_plain(text)}" for text in content["errors"]]
+    return [*said, *(f"  note     {_plain(text)}" for text in content["notes"])]
+
+
 WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "define": _define,
     "receive": _batch,
+    "readmit": _batch,
+    "discard": _batch,
+    "restore": _restore,
     "train": _train,
     "challenge": _challenge,
     "promote": _promotion,
@@ -257,100 +289,9 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "lineage": _lineage,
     "demo": _demo,
     "status": _status,
-}
-
-
-# --- files ------------------------------------------------------------------------------------
-
-
-def write(predictions: pa.Table, path: Path) -> None:
-    """Write predictions by the ending of the file's name: Parquet, CSV (safe in a spreadsheet) or JSON lines.
-
-    Parameters
-    ----------
-    predictions : pyarrow.Table
-        Columns row_id, prediction, score.
-    path : Path
-        Where to; an existing file is replaced.
-
-    Raises
-    ------
-    InvalidDefinition
-        Another ending, or the folder cannot be written to.
-    """
-    put = writer(path)
-    try:
-        put(predictions, path)
-    except OSError as error:
-        raise InvalidDefinition(f"{path} cannot be written: {error.strerror or error}. Choose another place.") from None
-
-
-def writer(path: Path) -> Callable[[pa.Table, Path], None]:
-    """Give what writes a file of this ending, before anything is computed for it.
-
-    Parameters
-    ----------
-    path : Path
-        Where the file shall go.
-
-    Returns
-    -------
-    callable
-        Takes the table and the path.
-
-    Raises
-    ------
-    InvalidDefinition
-        The ending says nothing.
-    """
-    found = ENDINGS.get(path.suffix.lower())
-    if found is None:
-        raise InvalidDefinition(
-            f"The file {path.name!r} has no ending that says how to write it: {', '.join(ENDINGS)}."
-        )
-    return found
-
-
-def harmless(text: str | None) -> str | None:
-    """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers.
-
-    Parameters
-    ----------
-    text : str or None
-        A cell or a header; what a spreadsheet skips at its beginning is skipped here too.
-
-    Returns
-    -------
-    str or None
-    """
-    if text is None or PLAIN_NUMBER.fullmatch(text):
-        return text
-    runs = text.startswith(CELL_BREAKS) or text.lstrip(SKIPPED).startswith(FORMULA_STARTS)
-    return f"'{text}" if runs else text
-
-
-def _write_parquet(predictions: pa.Table, path: Path) -> None:
-    pyarrow.parquet.write_table(predictions, path, compression="zstd")
-
-
-def _write_csv(predictions: pa.Table, path: Path) -> None:
-    safe = predictions
-    for index, column in enumerate(predictions.schema):
-        if pa.types.is_string(column.type):
-            values = [harmless(text) for text in predictions.column(index).to_pylist()]
-            safe = safe.set_column(index, column.name, pa.array(values, type=pa.string()))
-    pyarrow.csv.write_csv(safe, path)
-
-
-def _write_lines(predictions: pa.Table, path: Path) -> None:
-    with path.open("w", encoding="utf-8") as out:
-        for row in predictions.to_pylist():
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-ENDINGS: Mapping[str, Callable[[pa.Table, Path], None]] = {
-    ".parquet": _write_parquet,
-    ".csv": _write_csv,
-    ".jsonl": _write_lines,
-    ".ndjson": _write_lines,
+    "source add": _source,
+    "source list": _sources,
+    "source run": _source_run,
+    "source change": _source,
+    "source remove": lambda content: [f"Source {_plain(content['name'])} is forgotten; what it brought stays."],
 }

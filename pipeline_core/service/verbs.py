@@ -7,17 +7,16 @@ values; it decides nothing about data.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline_core.errors import InvalidDefinition, NotFound, nearest
-from pipeline_core.flows import demo, intake, release, watch
+from pipeline_core.errors import NotFound, nearest
+from pipeline_core.flows import demo, intake, release, restoring, watch
 from pipeline_core.flows.times import number_of
 from pipeline_core.records import (
     AlertLevel,
@@ -29,104 +28,11 @@ from pipeline_core.records import (
     TimeUnit,
     dump,
 )
+from pipeline_core.service.asking import READING, Arguments, Call, Option, Progress, Verb, reading_of
+from pipeline_core.service.source_verbs import SOURCES
 from pipeline_core.store.home import Store
 
-Progress = Callable[[float, str], None]
-Arguments = Mapping[str, Any]
 MOMENTS = {"start", "end", "first_event_at", "last_event_at", "holdout_from", "until", "window_start", "window_end"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One argument of a verb. ``kind``: text, whole, names (a list), types (name -> type) or flag."""
-
-    help: str
-    kind: str = "text"
-    required: bool = False
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """What a verb was asked: checked arguments, and where to say how far it is."""
-
-    model: str
-    arguments: Arguments
-    file: Path | None
-    progress: Progress
-
-    @property
-    def data(self) -> Path:
-        """The file of a verb that needs one."""
-        if self.file is None:
-            raise InvalidDefinition("This verb reads a file and none was given. Name it with --data FILE.")
-        return self.file
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verb:
-    """One verb.
-
-    ``run`` calls the flow; ``no`` says of its record whether the answer is no (exit code 1); ``long`` work belongs to
-    the worker; ``file`` is ``no``, ``optional`` or ``required``; ``model`` likewise.
-    """
-
-    summary: str
-    run: Callable[[Store, Call], object]
-    no: Callable[[Any], bool] = lambda _record: False
-    long: bool = False
-    file: str = "no"
-    model: str = "required"
-    options: Mapping[str, Option] = field(default_factory=dict)
-
-    def check(self, model: str | None, arguments: Arguments, *, file: Path | None) -> None:
-        """Refuse arguments that the verb does not know or take.
-
-        Raises
-        ------
-        NotFound
-            An unknown argument; the message names the nearest.
-        InvalidDefinition
-            One of the wrong kind, or one that is missing.
-        """
-        if model is None and self.model == "required":
-            raise InvalidDefinition("This verb is about one model and none was named. Put its name behind the verb.")
-        _check_text("model", model)
-        if file is None and self.file == "required":
-            raise InvalidDefinition("This verb reads a file and none was given. Name it with --data FILE.")
-        if file is not None and not file.is_file():
-            raise InvalidDefinition(f"There is no file {str(file)!r}. Check the path.")
-        for name, value in arguments.items():
-            if name not in self.options:
-                raise NotFound(f"The argument {name!r} is not known here. {nearest(name, self.options)}")
-            _check_kind(name, value, self.options[name])
-        for name, option in self.options.items():
-            if option.required and arguments.get(name) in {None, ""}:
-                raise InvalidDefinition(f"--{name} is missing: {option.help}.")
-
-
-KINDS: Mapping[str, Any] = {"text": str, "whole": int, "names": list | tuple, "types": dict, "flag": bool}
-
-
-def _check_text(name: str, value: object) -> None:
-    """Refuse half a character, as broken bytes on a command line become: no file or table can hold it."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        raise InvalidDefinition(f"The argument {name!r} is {value!r}, which is not valid Unicode. Mend it.") from None
-
-
-def _check_kind(name: str, value: object, option: Option) -> None:
-    if value is None:
-        return
-    inside = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    wrong = not isinstance(value, KINDS[option.kind]) or any(not isinstance(item, str) for item in inside)
-    if wrong or (option.kind == "whole" and isinstance(value, bool)):
-        raise InvalidDefinition(f"The argument {name!r} is {value!r}; it must be of the kind {option.kind}.")
-    _check_text(name, value)
-    for item in inside or (value,):
-        if option.choices and item not in option.choices:
-            raise InvalidDefinition(f"The argument {name!r} is {item!r}. {nearest(str(item), option.choices)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,21 +162,39 @@ def _define(store: Store, call: Call) -> object:
     task = Task(given.pop("task")) if "task" in given else None
     for name in ("protected", "exclude", "features"):
         given[name] = tuple(given.get(name, ()))
-    return intake.define(store, call.model, call.data, types=types, task=task, **given)
+    reading = reading_of(given)
+    given = {name: value for name, value in given.items() if name not in READING}
+    return intake.define(store, call.model, call.data, types=types, task=task, reading=reading, **given)
 
 
 def _receive(store: Store, call: Call) -> object:
-    return intake.receive(store, call.model, call.data, source=call.arguments.get("source"))
+    source, reading = call.arguments.get("source"), reading_of(call.arguments)
+    return intake.receive(store, call.model, call.data, source=source, reading=reading)
 
 
 def _labels(store: Store, call: Call) -> object:
-    return intake.labels(store, call.model, call.data, source=call.arguments.get("source"))
+    source, reading = call.arguments.get("source"), reading_of(call.arguments)
+    return intake.labels(store, call.model, call.data, source=source, reading=reading)
 
 
 def _score(store: Store, call: Call) -> object:
-    return intake.score(
-        store, call.model, call.file, batch_id=call.arguments.get("batch"), source=call.arguments.get("source")
-    )
+    source, reading = call.arguments.get("source"), reading_of(call.arguments)
+    batch_id = call.arguments.get("batch")
+    return intake.score(store, call.model, call.file, batch_id=batch_id, source=source, reading=reading)
+
+
+def _readmit(store: Store, call: Call) -> object:
+    said = call.arguments
+    return intake.readmit(store, call.model, said["batch"], by=said["by"], reason=said["reason"])
+
+
+def _discard(store: Store, call: Call) -> object:
+    said = call.arguments
+    return intake.discard(store, call.model, said["batch"], by=said["by"], reason=said["reason"])
+
+
+def _restore(store: Store, call: Call) -> object:
+    return restoring.restore(store, call.model or None)
 
 
 def _train(store: Store, call: Call) -> object:
@@ -306,13 +230,18 @@ def _demo(store: Store, call: Call) -> object:
 
 
 def _status(store: Store, call: Call) -> object:
-    return {"home": str(store.home), "models": [dump(status) for status in watch.status(store, call.model or None)]}
+    return {
+        "home": str(store.home),
+        "models": [dump(status) for status in watch.status(store, call.model or None)],
+        "losses": [dump(loss) for loss in store.losses],
+        "notices": list(store.notices),
+    }
 
 
 _BY = Option(help="who decides", required=True)
 _SOURCE = Option(help="where the file comes from, for the record")
 _REASON = Option(help="why, in a sentence", required=True)
-
+_BATCH = Option(help="the batch", required=True)
 VERBS: Mapping[str, Verb] = {
     "define": Verb(
         summary="propose and keep a model's schema from a first file, which becomes the first batch",
@@ -334,6 +263,7 @@ VERBS: Mapping[str, Verb] = {
                 choices=tuple(ColumnType),
             ),
             "source": _SOURCE,
+            **READING,
         },
     ),
     "receive": Verb(
@@ -341,7 +271,23 @@ VERBS: Mapping[str, Verb] = {
         run=_receive,
         no=lambda record: record.status is BatchStatus.QUARANTINED,
         file="required",
-        options={"source": _SOURCE},
+        options={"source": _SOURCE, **READING},
+    ),
+    "readmit": Verb(
+        summary="take a quarantined batch in all the same, with a reason that stays with it",
+        run=_readmit,
+        options={"batch": _BATCH, "by": _BY, "reason": _REASON},
+    ),
+    "discard": Verb(
+        summary="throw a quarantined batch away: its file goes, its findings stay",
+        run=_discard,
+        options={"batch": _BATCH, "by": _BY, "reason": _REASON},
+    ),
+    "restore": Verb(
+        summary="bring back batches that were acknowledged and are no longer whole, from the files as received",
+        run=_restore,
+        no=lambda record: bool(record.left),
+        model="optional",
     ),
     "train": Verb(
         summary="train a version on the accepted, labelled rows",
@@ -373,13 +319,13 @@ VERBS: Mapping[str, Verb] = {
         summary="let the champion score a batch and log the predictions",
         run=_score,
         file="optional",
-        options={"batch": Option(help="score this received batch instead of a file"), "source": _SOURCE},
+        options={"batch": Option(help="score this received batch instead of a file"), "source": _SOURCE, **READING},
     ),
     "labels": Verb(
         summary="join late ground truth by row id",
         run=_labels,
         file="required",
-        options={"source": _SOURCE},
+        options={"source": _SOURCE, **READING},
     ),
     "check": Verb(
         summary="compare each window with the training baseline: drift, predictions, realised performance",
@@ -397,4 +343,5 @@ VERBS: Mapping[str, Verb] = {
         options={"remove": Option(kind="flag", help="remove the demo instead")},
     ),
     "status": Verb(summary="say how each model stands", run=_status, model="optional"),
+    **SOURCES,
 }

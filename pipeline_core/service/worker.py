@@ -20,7 +20,8 @@ from typing import Any
 from pipeline_core.errors import ComputeFailed, PipelineError
 from pipeline_core.flows import compute
 from pipeline_core.records import Job, JobStatus
-from pipeline_core.service.verbs import Answer, Progress, carry_out, verb_named
+from pipeline_core.service.asking import Progress
+from pipeline_core.service.verbs import Answer, carry_out, verb_named
 from pipeline_core.store.home import Store
 
 LOG = logging.getLogger(__name__)

@@ -1,216 +1,167 @@
-"""What a CSV file holds: delimiter, header, and the type that every cell of a column agrees with.
+"""What a CSV file holds, in any dialect: a block at a time, twice, so that its size does not matter.
 
-Every cell is read as text first and a type is given only where nothing is lost by it, so that the
-bad cell in row 900,000 costs no more than a type. Neighbour: ``files`` has checked content, encoding
-and names. It refuses ragged rows and files without a header.
+Every cell is read as text first and a type is given only where nothing is lost by it, so that the bad cell in row
+900,000 costs no more than a type. Neighbours: ``texts`` gives UTF-8, ``dialect`` the layout, ``cells`` decides and
+casts. It refuses ragged rows, and rows longer than a block.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-import re
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipeline_core.errors import Unreadable
+from pipeline_core.records import Reading
+from pipeline_core.sources import cells, dialect, naming
+from pipeline_core.sources.dialect import Dialect
+from pipeline_core.sources.opened import Asked, Opened
+from pipeline_core.sources.texts import Text
 
-DELIMITERS = (",", ";", "\t", "|")
-NULL_WORDS = (
-    "", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN", "-nan", "NAN", "NaT", "NULL", "Null", "null", "?",
-)  # fmt: skip
-"""The cells that mean "no value", after trimming blanks. ``None`` and ``na`` are words like any other."""
+BLOCK_BYTES = 2_097_152
 
-_BLOCK_BYTES = 16_777_216
-_SNIFFED_LINES = 50
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_YEARS = range(1900, 2101)
-_HEADER_NUMBERS_MAX = 1 / 3
-_CODE = r"^[+-]?0[0-9xX]"  # 007 is a code: as a number it would lose its zeros
-_LONG = r"^[+-]?[0-9]{17,}$"  # more digits than a float keeps
-_COMMA_NUMBER = r"^[+-]?[0-9]+(,[0-9]+)?$"
+_HEAD_BYTES = 1_048_576
+_WIDE_COLUMNS = 50
+_BLOCKS_MAX = 8
+_EXCERPT_CHARACTERS = 60
 
 
-def header(head: bytes, label: str) -> tuple[str, list[str]]:
-    """Find the delimiter and the names of a delimited file.
+def open_(asked: Asked, text: Text) -> Opened:
+    """Open a delimited text: layout from its beginning, types from all its cells, rows by slices.
 
     Parameters
     ----------
-    head : bytes
-        The beginning of the file, UTF-8, with or without a byte order mark.
-    label : str
-        What the file is called in messages.
+    asked : Asked
+        What was told.
+    text : Text
+        The file as UTF-8.
 
     Returns
     -------
-    tuple of str and list of str
-        The delimiter and the names; trailing names may be blank (a delimiter at each line's end).
+    Opened
 
     Raises
     ------
     Unreadable
-        The first row looks like values.
+        A row has more or fewer fields than the header; what was told does not fit; no rows.
     """
-    text = head.decode("utf-8-sig", errors="ignore")
-    whole = len(head.splitlines()) > 1
-    lines = [line for line in text.splitlines() if line.strip()]
-    sample = lines[: min(_SNIFFED_LINES, len(lines) - whole)] or lines[:1]
-    delimiter = max(DELIMITERS, key=lambda d: _fit(sample, d))
-    names = next(
-        (row for row in csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=delimiter) if row), []
+    layout = _sniffed(asked, text)
+    names = [naming.normalised(n) for n in layout.names]
+    naming.checked([n for n in names if n], asked.label, asked.policy)
+    blocks = _Blocks(asked=asked, text=text, layout=layout)
+    nameless = [not n or layout.generated for n in names]
+    body = cells.judge(blocks.batches, names, asked, delimiter=layout.delimiter, nameless=nameless)
+    naming.checked(body.schema.names, asked.label, asked.policy)
+    reading = Reading(
+        format="csv",
+        encoding=text.encoding,
+        delimiter=layout.delimiter,
+        decimal=body.decimal,
+        date_order=body.date_order,
+        header=layout.header,
+        names=() if layout.header else tuple(body.schema.names),
+        nulls=cells.null_words(asked),
     )
-    _refuse_values(names, label)
-    return delimiter, names
+    doubts = (*text.doubts, *layout.doubts, *body.doubts)
+    skipped = f"{blocks.blank:,} blank row{'s' if blocks.blank > 1 else ''} with too few or too many fields left out."
+    notes = (*text.notes, *((skipped,) if blocks.blank else ()), *body.notes)
+    return Opened(schema=body.schema, parts=body.tables, reading=reading, doubts=doubts, notes=notes)
 
 
-def read(path: Path, label: str, *, delimiter: str, names: Sequence[str]) -> pa.Table:
-    """Read the rows and give each column the type that all its cells agree with.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    label : str
-        What it is called in messages.
-    delimiter : str
-        One of ``DELIMITERS``.
-    names : sequence of str
-        The header's names.
-
-    Returns
-    -------
-    pa.Table
-        Columns of int64, double, bool, string or null. Wholly blank rows at the end and blank
-        columns without a name are left out.
-
-    Raises
-    ------
-    Unreadable
-        A row has more or fewer fields than the header.
-    """
-    table = _read_text(path, label, delimiter=delimiter, names=names)
-    columns: list[pa.ChunkedArray] = []
-    kept: list[str] = []
-    for position, name in enumerate(table.column_names):
-        column = _inferred(_without_null_words(table.column(position)), decimal_comma=delimiter != ",")
-        if name.strip() or column.null_count < len(column):
-            columns.append(column)
-            kept.append(name)
-    rows = _last_filled_row(table.columns)
-    return pa.table([c.slice(0, rows) for c in columns], names=kept)
-
-
-def _fit(lines: Sequence[str], delimiter: str) -> tuple[float, int]:
-    widths = Counter(len(row) for row in csv.reader(lines, delimiter=delimiter))
-    width, lines_of_it = max(widths.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
-    if width == 1:
-        return (0.0, 1)
-    # a delimiter that nearly all lines agree on beats one that makes more fields in some of them
-    return (round(lines_of_it / widths.total(), 1), width)
-
-
-def _refuse_values(names: Sequence[str], label: str) -> None:
-    numbers = [n.strip() for n in names if _NUMBER.fullmatch(n.strip())]
-    if not numbers or len(numbers) < _HEADER_NUMBERS_MAX * len(names):
-        return
-    if all(n.isdecimal() for n in numbers):
-        values = [int(n) for n in numbers]
-        if values == list(range(values[0], values[0] + len(values))) or all(v in _YEARS for v in values):
-            return  # numbered columns and years are names that people do use
-    shown = ", ".join(repr(n[:20]) for n in names[:5])
-    raise Unreadable(
-        f"File {label!r}: the first row looks like values, not names ({shown} …). A header row is required: add one"
-        " line with the names of the columns."
-    )
-
-
-def _read_text(path: Path, label: str, *, delimiter: str, names: Sequence[str]) -> pa.Table:
-    convert = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    ragged: list[pacsv.InvalidRow] = []
-
-    def note(row: pacsv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
-
-    def attempt(*, threads: bool) -> pa.Table:
-        # opened here, not by name: by name a .gz would be unpacked without a limit
-        with pa.memory_map(str(path)) as file:
-            return pacsv.read_csv(
-                file,
-                read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=threads),
-                parse_options=pacsv.ParseOptions(
-                    delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
-                ),
-                convert_options=convert,
-            )
-
-    try:
-        return attempt(threads=True)
-    except pa.ArrowInvalid:
-        if not ragged:
-            raise
-    ragged.clear()
-    try:
-        # only one thread knows which row it is in
-        return attempt(threads=False)
-    except pa.ArrowInvalid as error:
-        row = ragged[0]
-        excerpt = "".join(c if c.isprintable() else " " for c in row.text[:60])
+def _sniffed(asked: Asked, text: Text) -> Dialect:
+    with text.path.open("rb") as file:
+        file.seek(text.start)
+        head = file.read(_HEAD_BYTES)
+    if len(head) == _HEAD_BYTES and b"\n" not in head and b"\r" not in head:
         raise Unreadable(
-            f"File {label!r}: row {row.number:,} {excerpt!r} has {row.actual_columns} fields; the header (row 1) has"
-            f" {row.expected_columns}. Every row needs as many fields as the header: mend or quote that row."
+            f"File {asked.label!r}: the first line is longer than {_HEAD_BYTES:,} bytes. A table has one row a line: check"
+            " that this is a text table."
+        )
+    try:
+        return dialect.sniff(head.decode("utf-8", errors="ignore"), asked)
+    except csv.Error as error:
+        raise Unreadable(
+            f"File {asked.label!r} is no delimited text ({error}). Check its quotes and delimiters, and say --delimiter."
         ) from error
 
 
-def _without_null_words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    trimmed = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    return pc.if_else(pc.is_in(trimmed, value_set=pa.array(NULL_WORDS)), None, trimmed)
+@dataclass(slots=True)
+class _Blocks:
+    """The cells of a delimited text, block by block."""
 
+    asked: Asked
+    text: Text
+    layout: Dialect
+    blank: int = 0
+    _ragged: list[pacsv.InvalidRow] = field(default_factory=list)
 
-def _inferred(column: pa.ChunkedArray, *, decimal_comma: bool) -> pa.ChunkedArray:
-    if column.null_count == len(column):
-        return pa.chunked_array([pa.nulls(len(column))])
-    number = _as_number(column)
-    if number is not None:
-        return number
-    if pc.all(pc.is_in(pc.utf8_lower(column), value_set=pa.array(["true", "false", None]))).as_py():
-        return pc.equal(pc.utf8_lower(column), "true")
-    if decimal_comma and _are_comma_numbers(column):
-        return pc.replace_substring(column, ",", ".").cast(pa.float64())
-    return column
+    def batches(self, kinds: Sequence[pa.DataType]) -> Iterator[pa.RecordBatch]:
+        """Give the cells from the beginning, columns of these types."""
+        self.blank = 0
+        self._ragged.clear()
+        names = [str(i) for i in range(len(self.layout.names))]
+        with pa.OSFile(str(self.text.path)) as file:
+            file.seek(self.text.start + self.layout.skipped)
+            try:
+                yield from pacsv.open_csv(
+                    file,
+                    read_options=pacsv.ReadOptions(
+                        block_size=self._block_bytes,
+                        column_names=names,
+                        skip_rows_after_names=int(self.layout.header),
+                        use_threads=False,  # only one thread knows which row it is in
+                    ),
+                    parse_options=pacsv.ParseOptions(
+                        delimiter=self.layout.delimiter,
+                        quote_char=self.layout.quote,
+                        newlines_in_values=True,
+                        invalid_row_handler=self._invalid,
+                    ),
+                    convert_options=pacsv.ConvertOptions(
+                        column_types=dict(zip(names, kinds, strict=True)), strings_can_be_null=True, null_values=[""]
+                    ),
+                )
+            except pa.ArrowInvalid as error:
+                raise self._sentence(error) from error
 
+    @property
+    def _block_bytes(self) -> int:
+        # every column of a block costs something, so a wide table gets larger ones
+        return BLOCK_BYTES * min(_BLOCKS_MAX, max(1, len(self.layout.names) // _WIDE_COLUMNS))
 
-def _are_comma_numbers(column: pa.ChunkedArray) -> bool:
-    shaped = pc.all(pc.match_substring_regex(column, _COMMA_NUMBER)).as_py()
-    return bool(
-        shaped
-        and not pc.any(pc.match_substring_regex(column, _CODE)).as_py()
-        and pc.any(pc.match_substring(column, ",")).as_py()
-    )
+    def _invalid(self, row: pacsv.InvalidRow) -> str:
+        if self.asked.partial or not row.text.strip(self.layout.delimiter + " \t"):
+            self.blank += not self.asked.partial  # the last row of a beginning is torn
+            return "skip"
+        self._ragged.append(row)
+        return "error"
 
+    def _no_rows(self) -> Unreadable:
+        return Unreadable(f"File {self.asked.label!r} has columns but no rows. Send it again when it has at least one.")
 
-def _as_number(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            number = column.cast(kind)
-        except pa.ArrowInvalid:
-            continue
-        loses = pc.match_substring_regex(column, f"{_CODE}|{_LONG}" if kind == pa.float64() else _CODE)
-        return None if pc.any(loses).as_py() else number
-    return None
+    def _is_one_line(self) -> bool:
+        with self.text.path.open("rb") as file:
+            head = file.read(self._block_bytes)
+        return len(head) < self._block_bytes and head.count(self.layout.quote.encode()) % 2 == 0
 
-
-def _last_filled_row(columns: Sequence[pa.ChunkedArray]) -> int:
-    rows = len(columns[0])
-    if not rows or any(c[rows - 1].is_valid for c in columns):
-        return rows
-    filled = (np.flatnonzero(c.is_valid().to_numpy()) for c in columns)
-    return 1 + max((int(f[-1]) for f in filled if f.size), default=-1)
+    def _sentence(self, error: pa.ArrowInvalid) -> Unreadable:
+        label = self.asked.label
+        if "Empty CSV" in str(error) or ("straddl" in str(error) and self._is_one_line()):
+            return self._no_rows()
+        if "straddl" in str(error):
+            return Unreadable(
+                f"File {label!r}: a row is longer than {self._block_bytes:,} bytes. Perhaps a quote is never closed: mend it, or"
+                " leave out the long cells."
+            )
+        if not self._ragged:
+            raise error
+        row = self._ragged[0]
+        excerpt = "".join(c if c.isprintable() else " " for c in row.text[:_EXCERPT_CHARACTERS])
+        first = "the header (row 1)" if self.layout.header else "row 1"
+        return Unreadable(
+            f"File {label!r}: row {row.number:,} {excerpt!r} has {row.actual_columns} fields; {first} has"
+            f" {row.expected_columns}. Every row needs as many fields as the header: mend or quote that row."
+        )

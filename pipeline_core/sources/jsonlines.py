@@ -1,15 +1,18 @@
-"""What a JSON file holds: one object a line, or one array of objects.
+"""What a JSON file holds: one object a line, or one array of objects; a block of lines at a time, twice.
 
-The fast reader goes first; where a column mixes types it gives up on the whole file, so a slower one
-keeps the other columns' types and gives the mixed column as text. Neighbour: ``files`` has checked
-content and encoding. It refuses documents that are no table.
+The first pass finds the keys and the type that every value of a key agrees with, the second gives the rows. The fast
+reader goes first; where a block mixes types it gives up, so a slower one keeps the other columns' types and gives the
+mixed column as text. Neighbours: ``texts`` gives UTF-8, ``simple`` writes what is nested as text. It refuses documents
+that are no table.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +20,19 @@ import pyarrow as pa
 import pyarrow.json as pajson
 
 from pipeline_core.errors import Unreadable
+from pipeline_core.records import Reading
+from pipeline_core.sources import naming, simple
+from pipeline_core.sources.cells import null_words, without_told_nulls
+from pipeline_core.sources.opened import Asked, Ledger, Opened
+from pipeline_core.sources.texts import Text
 
-# a document is held in memory as Python objects, ten times its size; lines are the format for more
-DOCUMENT_BYTES_MAX = 200_000_000
+LINE_BYTES_MAX = 16_777_216
 
-_BLOCK_BYTES = 16_777_216
-_BOM = b"\xef\xbb\xbf"
+_BLOCK_BYTES = 4_194_304
 _START = re.compile(rb'\s*(\{\s*["}]|\[\s*[\]{])')
+_LONG = re.compile(rb"[:,\[\s]-?[0-9]{17,}\s*[,}\]]")  # a whole number with more digits than a float keeps
+_NESTED = (pa.types.is_nested, pa.types.is_dictionary, pa.types.is_binary)
+_BLANK = " \t\r\n"
 
 
 def looks_like(head: bytes) -> bool:
@@ -32,102 +41,176 @@ def looks_like(head: bytes) -> bool:
     Parameters
     ----------
     head : bytes
-        The beginning of the file.
+        The beginning of the file, without a byte order mark.
 
     Returns
     -------
     bool
     """
-    return _START.match(head.removeprefix(_BOM)) is not None
+    return _START.match(head) is not None
 
 
-def read(path: Path, label: str) -> pa.Table:
-    """Read objects, one a line or in one array; a key that an object lacks is a null.
+def open_(asked: Asked, text: Text) -> Opened:
+    """Open objects, one a line or in one array; a key that an object lacks is a null.
 
     Parameters
     ----------
-    path : Path
-        The file, UTF-8.
-    label : str
-        What it is called in messages.
+    asked : Asked
+        What was told.
+    text : Text
+        The file as UTF-8.
 
     Returns
     -------
-    pa.Table
+    Opened
         Columns in the order in which their keys first appear.
 
     Raises
     ------
     Unreadable
-        A line is no JSON object, or an array of more than ``DOCUMENT_BYTES_MAX`` bytes.
+        A line is no JSON object, or too long.
     """
-    with path.open("rb") as file:
-        head = file.read(4096).removeprefix(_BOM).lstrip()
-    if head.startswith(b"["):
-        return _columns(_array(path, label))
-    try:
-        # opened here, not by name: by name a .gz would be unpacked without a limit
-        with pa.memory_map(str(path)) as lines:
-            return pajson.read_json(lines, read_options=pajson.ReadOptions(block_size=_BLOCK_BYTES))
-    except pa.ArrowException:
-        # mixed types, a key twice, NaN: read again, line by line, and say which line is wrong
-        return _columns(list(_lines(path, label)))
+    with text.path.open("rb") as file:
+        file.seek(text.start)
+        is_array = file.read(_BLOCK_BYTES).lstrip().startswith(b"[")
+    if is_array:
+        text = Text(path=_as_lines(text, asked), start=0, encoding=text.encoding)
+    lines = _Lines(asked=asked, text=text, unit="item" if is_array else "line")
+    kinds: dict[str, pa.DataType] = {}
+    for table in lines.tables({}):
+        for field in table.schema:
+            kinds[field.name] = _common(kinds.get(field.name), field.type)
+    naming.check_width(len(kinds), asked.label, asked.policy)
+    names = naming.checked([simple.whole(k) for k in kinds], asked.label, asked.policy)
+    schema = pa.schema(list(zip(names, kinds.values(), strict=True)))
+
+    def parts(ledger: Ledger) -> Iterator[pa.Table]:
+        first_row = 0
+        for table in lines.tables(kinds):
+            columns = [_column(table, key, kind) for key, kind in kinds.items()]
+            yield without_told_nulls(pa.Table.from_arrays(columns, schema=schema), asked, ledger, first_row)
+            first_row += table.num_rows
+
+    reading = Reading(format="json", encoding=text.encoding, nulls=null_words(asked))
+    return Opened(schema=schema, parts=parts, reading=reading, doubts=text.doubts)
 
 
-def as_text(values: Sequence[Any]) -> pa.ChunkedArray:
-    """Give values of any kind as text: text as it is, everything else as JSON.
-
-    Parameters
-    ----------
-    values : sequence
-        Plain Python values; None is a null.
-
-    Returns
-    -------
-    pa.ChunkedArray
-        Of string.
-    """
-    return pa.chunked_array([pa.array([_text(v) for v in values], pa.string())])
+def _common(known: pa.DataType | None, other: pa.DataType) -> pa.DataType:
+    if known is None or known == other or pa.types.is_null(known):
+        return other
+    if pa.types.is_null(other):
+        return known
+    numbers = {known, other} <= {pa.int64(), pa.float64()}
+    return pa.float64() if numbers else pa.string()
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _whole(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
-    if isinstance(value, dict | list | bool | int | float):
-        return _whole(json.dumps(value, ensure_ascii=False, default=str))
-    return _whole(str(value))
+def _column(table: pa.Table, key: str, kind: pa.DataType) -> pa.Array:
+    if key not in table.column_names:
+        return pa.nulls(table.num_rows, kind)
+    column = table.column(key).combine_chunks()
+    if column.type == kind:
+        return column
+    if pa.types.is_string(kind):
+        return simple.as_text(column.to_pylist())
+    return column.cast(kind, safe=False)
 
 
-def _whole(text: str) -> str:
-    """Write half characters (a lone surrogate, which JSON can spell) as their escapes: no table holds them."""
-    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Blocks of whole lines, each as a table."""
 
+    asked: Asked
+    text: Text
+    unit: str
 
-def _lines(path: Path, label: str) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
+    def tables(self, kinds: dict[str, pa.DataType]) -> Iterator[pa.Table]:
+        """Give each block; columns whose type is known are read as that, if the block allows it."""
+        done = 0
+        for block in self._blocks():
+            table = _fast(block, kinds)
+            yield self._slow(block, kinds, done) if table is None else table
+            done += block.count(b"\n") + (not block.endswith(b"\n"))
+
+    def _blocks(self) -> Iterator[bytes]:
+        rest = b""
+        with self.text.path.open("rb") as file:
+            file.seek(self.text.start)
+            while chunk := file.read(_BLOCK_BYTES):
+                end = chunk.rfind(b"\n") + 1
+                if not end:
+                    rest += chunk
+                    self._check_length(rest)
+                    continue
+                whole, rest = rest + chunk[:end], chunk[end:]
+                if whole.strip():
+                    yield whole
+        if rest.strip() and not (self.asked.partial and not _is_json(rest)):
+            yield rest
+
+    def _check_length(self, line: bytes) -> None:
+        if len(line) > LINE_BYTES_MAX:
+            raise Unreadable(
+                f"File {self.asked.label!r}: one {self.unit} is longer than {LINE_BYTES_MAX:,} bytes. Allowed is one object a"
+                " line: split it."
+            )
+
+    def _slow(self, block: bytes, kinds: dict[str, pa.DataType], done: int) -> pa.Table:
+        items = []
+        for number, line in enumerate(block.split(b"\n"), start=done + 1):
             if line.strip():
-                yield _object(_parsed(line, label, f"line {number:,}"), label, f"line {number:,}")
+                place = f"{self.unit} {number:,}"
+                items.append(_object(_parsed(line, self.asked.label, place), self.asked.label, place))
+        names = list(dict.fromkeys(key for item in items for key in item))
+        columns = [_values([item.get(name) for item in items], kinds.get(name)) for name in names]
+        return pa.Table.from_arrays(columns, names=names) if names else _rows_only(len(items))
 
 
-def _array(path: Path, label: str) -> list[dict[str, Any]]:
-    size = path.stat().st_size
-    if size > DOCUMENT_BYTES_MAX:
-        raise Unreadable(
-            f"File {label!r} is one JSON array of {size:,} bytes; arrays up to {DOCUMENT_BYTES_MAX:,} bytes are allowed."
-            " Write one object a line (JSON lines) instead."
-        )
-    items = _parsed(path.read_text(encoding="utf-8-sig"), label, "the array")
-    return [_object(item, label, f"item {i:,}") for i, item in enumerate(items, start=1)]
+def _rows_only(rows: int) -> pa.Table:
+    return pa.table({"": pa.nulls(rows)}).select([])
 
 
-def _parsed(text: str, label: str, place: str) -> Any:
+def _fast(block: bytes, kinds: dict[str, pa.DataType]) -> pa.Table | None:
+    """Read a block by Arrow's own reader; None where it cannot, or would lose digits or spell what is nested anew."""
+    if _LONG.search(block):
+        return None
+    known = pa.schema([(name, kind) for name, kind in kinds.items() if not pa.types.is_null(kind)])
     try:
-        return json.loads(text)
+        table = pajson.read_json(
+            pa.BufferReader(block),
+            read_options=pajson.ReadOptions(block_size=len(block) + 1, use_threads=False),
+            parse_options=pajson.ParseOptions(explicit_schema=known if kinds else None),
+        )
+    except pa.ArrowException:
+        return None
+    if any(is_kind(kind) for kind in table.schema.types for is_kind in _NESTED):
+        return None
+    return table
+
+
+def _values(values: Sequence[Any], kind: pa.DataType | None) -> pa.Array:
+    if kind is not None and pa.types.is_string(kind):
+        return simple.as_text(values)
+    try:
+        found = pa.array(values, kind)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+        try:
+            found = pa.array(values)
+        except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+            return simple.as_text(values)
+    return simple.as_text(values) if pa.types.is_nested(found.type) else found
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _parsed(line: bytes, label: str, place: str) -> Any:
+    try:
+        return json.loads(line)
     except (ValueError, RecursionError) as error:
         cause = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply or a number too long"
         raise Unreadable(
@@ -145,16 +228,64 @@ def _object(item: Any, label: str, place: str) -> dict[str, Any]:
     return item
 
 
-def _columns(items: Sequence[dict[str, Any]]) -> pa.Table:
-    names = list(dict.fromkeys(key for item in items for key in item))
-    if not names:
-        return pa.table({})
-    columns = [_column([item.get(name) for item in items]) for name in names]
-    return pa.table(columns, names=[_whole(name) for name in names])
+# --- an array -----------------------------------------------------------------------------------
 
 
-def _column(values: Sequence[Any]) -> pa.ChunkedArray:
-    try:
-        return pa.chunked_array([pa.array(values)])
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-        return as_text(values)
+def _as_lines(text: Text, asked: Asked) -> Path:
+    """Write the objects of an array one a line, so that the array need not be held in memory."""
+    with (
+        text.path.open(encoding="utf-8", newline="") as file,
+        tempfile.NamedTemporaryFile(dir=asked.work, prefix="array-", delete=False) as out,
+    ):
+        file.seek(text.start)
+        for item in _items(file, asked):
+            # a line end inside of an object is a blank: in a JSON text it is written \n
+            out.write(item.replace("\n", " ").replace("\r", " ").encode() + b"\n")
+    return Path(out.name)
+
+
+def _items(file: Any, asked: Asked) -> Iterator[str]:
+    decoder = json.JSONDecoder()
+    buffer, number = file.read(_BLOCK_BYTES).lstrip(_BLANK)[1:].lstrip(_BLANK), 1
+    while not buffer.startswith("]"):
+        try:
+            item, end = decoder.raw_decode(buffer)
+            after = _after(buffer, end)
+        except (ValueError, RecursionError) as error:
+            more = file.read(max(_BLOCK_BYTES, len(buffer))) if len(buffer) <= LINE_BYTES_MAX else ""
+            if more:
+                buffer += more
+                continue
+            if asked.partial:
+                return
+            cause = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply or a number too long"
+            raise _no_array(asked, number, cause) from error
+        _object(item, asked.label, f"item {number:,}")
+        yield buffer[:end]
+        buffer, number = after, number + 1
+    _check_end(buffer[1:], file, asked)
+
+
+def _after(buffer: str, end: int) -> str:
+    """Give what stands behind an item and its comma; it may be that the block ends there, too early to say."""
+    after = buffer[end:].lstrip(_BLANK)
+    if after.startswith("]"):
+        return after
+    item = after[1:].lstrip(_BLANK)
+    if not after.startswith(",") or not item:
+        raise json.JSONDecodeError("Expecting ',' delimiter", after, 0)
+    return item
+
+
+def _check_end(rest: str, file: Any, asked: Asked) -> None:
+    if rest.strip() or file.read(_BLOCK_BYTES).strip():
+        raise Unreadable(
+            f"File {asked.label!r} goes on after the end of its array. Allowed is one array of objects, or one object a line."
+        )
+
+
+def _no_array(asked: Asked, number: int, cause: str) -> Unreadable:
+    return Unreadable(
+        f"File {asked.label!r}: the array is not JSON at item {number:,} ({cause}). Allowed is one array of objects of up to"
+        f" {LINE_BYTES_MAX:,} characters each, or one object a line. Mend it there and send it again."
+    )

@@ -4,15 +4,17 @@ Neighbours: ``drift`` and ``performance`` measured, the store keeps alerts and w
 anything, and raising the same signal twice: an alert's id follows from what it is about, so a second check finds it known.
 
 Levels: a drifted feature pages when it is among the most important, and is watched otherwise; a drop in realised
-performance and a quarantined batch page; prediction drift alone is watched, because it says that scores moved and not
+performance and a quarantined batch page; a batch in which nulls became a value or a unit jumped is told at once, as
+loud as its feature is important; prediction drift alone is watched, because it says that scores moved and not
 that they are wrong.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from math import ceil
 
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
@@ -28,12 +30,16 @@ from pipeline_core.records import (
     WatchReport,
     WindowReport,
 )
+from pipeline_core.records.codes import FindingCode
 
 DATA_DRIFT = "data_drift"
 PREDICTION_DRIFT = "prediction_drift"
 PERFORMANCE = "performance"
 BATCH_QUARANTINED = "batch_quarantined"
-CODES = (DATA_DRIFT, PREDICTION_DRIFT, PERFORMANCE, BATCH_QUARANTINED)
+BATCH_SUSPECT = "batch_suspect"
+CODES = (DATA_DRIFT, PREDICTION_DRIFT, PERFORMANCE, BATCH_QUARANTINED, BATCH_SUSPECT)
+HARD_EVIDENCE = frozenset({FindingCode.IMPUTED, FindingCode.UNIT_JUMP})
+"""Findings that no world makes by itself: somebody changed how values are written, and one batch is proof enough."""
 
 _WORST_FIRST = (AlertLevel.PAGE, AlertLevel.WATCH, AlertLevel.NONE)
 _FINDINGS_NAMED = 3
@@ -110,35 +116,66 @@ def alerts_of(report: WatchReport, known: Collection[Alert], *, policy: Policy) 
     return tuple(alert for alert in raised if not _told(alert, known))
 
 
-def batch_alert(report: BatchReport) -> Alert | None:
-    """Raise that a batch was quarantined.
+def batch_alerts(report: BatchReport, *, shares: Mapping[str, float], policy: Policy) -> tuple[Alert, ...]:
+    """Raise that a batch was quarantined, or that one was accepted whose values somebody has rewritten.
 
     Parameters
     ----------
     report : BatchReport
         What the door decided.
+    shares : mapping of str to float
+        SHAP shares of the champion by feature; none where there is no champion.
+    policy : Policy
+        Says which features are important enough to page.
 
     Returns
     -------
-    Alert or None
-        None for an accepted batch. ``feature`` is the column of the first error.
+    tuple of Alert
+        Of a quarantined batch one, on the column of its first error. Of an accepted one an alert for each finding that is
+        hard evidence: a page on an important feature, otherwise to be watched.
     """
-    if report.status is BatchStatus.ACCEPTED:
-        return None
+    if report.status is BatchStatus.QUARANTINED:
+        return (_quarantined(report),)
+    top = ceil(policy.importance_top_share * len(shares))
+    important = sorted(shares, key=lambda name: -shares[name])[:top]
+    found = (f for f in report.findings if f.code in HARD_EVIDENCE and f.severity is not Severity.INFO)
+    return tuple(
+        _batch_alert(
+            report,
+            BATCH_SUSPECT,
+            AlertLevel.PAGE if finding.column in important else AlertLevel.WATCH,
+            feature=finding.column,
+            text=f"was accepted, and this is in it: {finding.message}",
+        )
+        for finding in found
+    )
+
+
+def _quarantined(report: BatchReport) -> Alert:
     broken = [finding for finding in report.findings if finding.severity is Severity.ERROR]
     more = f" (and {len(broken) - _FINDINGS_NAMED} more)" if len(broken) > _FINDINGS_NAMED else ""
+    return _batch_alert(
+        report,
+        BATCH_QUARANTINED,
+        AlertLevel.PAGE,
+        feature=next((finding.column for finding in broken), None),
+        text=(
+            f"is quarantined: {' '.join(finding.message for finding in broken[:_FINDINGS_NAMED])}{more} A batch without"
+            " errors is allowed; nothing of this one is trained on or scored. Mend it at its source and send it again."
+        ),
+    )
+
+
+def _batch_alert(report: BatchReport, code: str, level: AlertLevel, *, feature: str | None, text: str) -> Alert:
+    about = () if code == BATCH_QUARANTINED else (feature or "",)
     return Alert(
-        alert_id=_identity(report.model, BATCH_QUARANTINED, report.batch_id),
+        alert_id=_identity(report.model, code, report.batch_id, *about),
         model=report.model,
         version=None,
-        code=BATCH_QUARANTINED,
-        level=AlertLevel.PAGE,
-        feature=next((finding.column for finding in broken), None),
-        message=(
-            f"Batch {report.batch_id} ({report.rows:,} rows from {report.source!r}) is quarantined: "
-            f"{' '.join(finding.message for finding in broken[:_FINDINGS_NAMED])}{more} A batch without errors is allowed; "
-            "nothing of this one is trained on or scored. Mend it at its source and send it again."
-        ),
+        code=code,
+        level=level,
+        feature=feature,
+        message=f"Batch {report.batch_id} ({report.rows:,} rows from {report.source!r}) {text}",
         window_start=report.first_event_at,
         window_end=report.last_event_at,
         contribution=None,

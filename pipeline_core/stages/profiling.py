@@ -7,10 +7,8 @@ order or a quotient of them. Whether a difference matters is for ``drift``; this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,18 +18,14 @@ import pyarrow.compute as pc
 from pipeline_core.records import COUNTS, Distribution, Grid
 from pipeline_core.stats.binning import bin_edges, cdf_points, rebin, top_levels
 from pipeline_core.stats.columns import ColumnCounts, aligned
-from pipeline_core.stats.grids import CELLS, edges_of
+from pipeline_core.stats.counted import COUNTED, by_column, numbered, ordered, split
+from pipeline_core.stats.grids import edges_of
 
 SCORE = "score"
 """The column id of a model's scores in counts; they are counted by their value."""
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Keys = npt.NDArray[Any]
-Places = npt.NDArray[np.intp]
-
-_DENSE_MIN = 2_000
-_COUNTED = ["cell", "level", "n"]
 
 
 def add(*tables: pa.Table) -> pa.Table:
@@ -122,8 +116,7 @@ def columns(table: pa.Table) -> dict[str, ColumnCounts]:
     dict of str to ColumnCounts
         By column id, in the order of the table.
     """
-    parts, counts = _split(_numbered(table.column("column_id"))), table.select(_COUNTED)
-    return {str(key): _column(counts, where) for key, where in parts}
+    return by_column(table)
 
 
 def windows(table: pa.Table) -> dict[datetime | None, dict[str, ColumnCounts]]:
@@ -139,15 +132,15 @@ def windows(table: pa.Table) -> dict[datetime | None, dict[str, ColumnCounts]]:
     dict of datetime or None to dict of str to ColumnCounts
         By bucket (aware) in time order, then by column id.
     """
-    column, column_ids = _numbered(table.column("column_id"))
-    bucket, buckets = _numbered(table.column("bucket"))
+    column, column_ids = numbered(table.column("column_id"))
+    bucket, buckets = numbered(table.column("bucket"))
     both = bucket.astype(np.int64) * max(1, len(column_ids)) + column
-    counts = table.select(_COUNTED)
+    counts = table.select(COUNTED)
     found: dict[datetime | None, dict[str, ColumnCounts]] = {}
-    for place, where in _split((both, range(len(buckets) * len(column_ids)))):
+    for place, where in split((both, range(len(buckets) * len(column_ids)))):
         start = buckets[place // len(column_ids)]
         moment = None if start is None else start.replace(tzinfo=UTC)
-        found.setdefault(moment, {})[str(column_ids[place % len(column_ids)])] = _column(counts, where)
+        found.setdefault(moment, {})[str(column_ids[place % len(column_ids)])] = ordered(counts, where)
     return dict(sorted(found.items(), key=lambda item: (item[0] is not None, item[0])))
 
 
@@ -289,51 +282,3 @@ def naive(value: datetime) -> datetime:
 
 def _shares(counts: Ints, total: int) -> tuple[float, ...]:
     return tuple((counts / total).tolist()) if total else ()
-
-
-def _numbered(values: pa.ChunkedArray) -> tuple[Places, list[Any]]:
-    """Give each row the number of its value, and the values."""
-    encoded = values.combine_chunks().dictionary_encode(null_encoding="encode")
-    return encoded.indices.to_numpy(zero_copy_only=False), encoded.dictionary.to_pylist()
-
-
-def _split(numbered: tuple[npt.NDArray[Any], Sequence[Any]]) -> list[tuple[Any, Places | slice]]:
-    """Say where the rows of each value are: a slice where they stand together, as they do when fresh from a scan."""
-    codes, values = numbered
-    sizes = np.bincount(codes, minlength=len(values))
-    order = None if np.all(codes[1:] >= codes[:-1]) else np.argsort(codes, kind="stable")
-    ends = np.cumsum(sizes)
-    spans = [slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True)]
-    return [(v, s if order is None else order[s]) for v, s in zip(values, spans, strict=True) if s.stop > s.start]
-
-
-def _column(table: pa.Table, where: Places | slice) -> ColumnCounts:
-    if isinstance(where, slice):
-        part = table.slice(where.start, where.stop - where.start)
-    else:
-        part = table.take(pa.array(where))
-    n = part.column("n").to_numpy().astype(np.int64)
-    levelled = part.column("level").null_count < part.num_rows
-    column = part.column("level" if levelled else "cell")
-    missing = column.is_null().to_numpy()
-    nulls = int(n[missing].sum())
-    keys, n = column.drop_null().to_numpy(), n[~missing]
-    if levelled:
-        return ColumnCounts(**_summed(np.array(keys, dtype=object), n), nulls=nulls)
-    if not np.all(keys[1:] > keys[:-1]):
-        return ColumnCounts(**(_dense(keys, n) or _summed(keys, n)), nulls=nulls)
-    return ColumnCounts(keys=keys, n=n, nulls=nulls)
-
-
-def _summed(keys: Keys, n: Ints) -> dict[str, Any]:
-    distinct, place = np.unique(keys, return_inverse=True)
-    return {"keys": distinct, "n": np.bincount(place, weights=n, minlength=len(distinct)).astype(np.int64)}
-
-
-def _dense(cells: Keys, n: Ints) -> dict[str, Any] | None:
-    """Sum many cells by an array instead of a sort; none where they are few or no cells of a grid."""
-    if len(cells) < _DENSE_MIN or cells.min() < 0 or cells.max() >= CELLS or np.any(cells % 1):
-        return None
-    total = np.bincount(cells.astype(np.intp), weights=n, minlength=CELLS).astype(np.int64)
-    used = np.flatnonzero(total)
-    return {"keys": used.astype(np.float64), "n": total[used]}

@@ -1,35 +1,36 @@
 """What came in: batches, their typed rows, their counts by day, and the ground truth by row id.
 
-Neighbours: ``files`` puts the row files in place, ``models`` says which column is the target; ``selection``,
-``ground_truth`` and ``day_counts`` hold the SQL. It refuses to give out rows of a quarantined batch: of those only
-the file as received is kept.
+Neighbours: ``admission`` writes them, ``models`` says which column is the target; ``selection``, ``ground_truth``,
+``history`` and ``day_counts`` hold the SQL. It refuses to give out rows of a quarantined batch: of those only the file
+as received is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Unpack
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, Quarantined, Stale, Unreadable, nearest
+from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, Quarantined, nearest
 from pipeline_core.records import (
     COUNTS,
     BatchReport,
     BatchStatus,
     ColumnType,
     LabelReport,
-    dump_text,
+    Ruling,
     load,
 )
-from pipeline_core.store import faults
-from pipeline_core.store.database import Database, naive, parquet
+from pipeline_core.store.admission import Admission, Brought, batch_name
+from pipeline_core.store.database import Database, parquet
 from pipeline_core.store.day_counts import sum_counts
-from pipeline_core.store.files import Folders, Staged, raw_name, stage_copy, stage_table
-from pipeline_core.store.ground_truth import Delivery, put_labels
+from pipeline_core.store.files import Folders
+from pipeline_core.store.ground_truth import Delivery, from_table, put_labels
+from pipeline_core.store.history import ASIDE, measures, past
 from pipeline_core.store.models import Models
 from pipeline_core.store.selection import DatasetSummary, Filters, Source, write_selection
 
@@ -45,20 +46,19 @@ class Batches:
         Of the same home.
     models : Models
         Whose schemas say which column is the target.
+    admission : Admission
+        Which writes what is read here.
     """
 
-    def __init__(self, database: Database, folders: Folders, models: Models) -> None:
+    def __init__(self, database: Database, folders: Folders, models: Models, admission: Admission) -> None:
         self._database = database
         self._folders = folders
         self._models = models
+        self._admission = admission
 
     def find(self, model: str, sha256: str) -> BatchReport | None:
-        """Say which batch this content already is: the accepted one, or one that was quarantined."""
-        found = self._database.rows(
-            "SELECT record FROM batches WHERE model = ? AND sha256 = ? ORDER BY status = ? DESC, sequence LIMIT 1",
-            [model, sha256, BatchStatus.ACCEPTED.value],
-        )
-        return load(BatchReport, found[0][0]) if found else None
+        """Say which batch this content already is: the accepted one, or one in quarantine; what was discarded is none."""
+        return self._admission.known(model, sha256)
 
     def get(self, model: str, batch_id: str) -> BatchReport:
         """Give one batch.
@@ -96,28 +96,20 @@ class Batches:
 
     def next_id(self, model: str) -> str:
         """Give the id of the next batch; take it inside ``transaction()`` to be sure of it."""
-        return f"b-{self._next_sequence(model):04d}"
+        return batch_name(self._admission.next_sequence(model))
 
-    def add(
-        self,
-        report: BatchReport,
-        *,
-        raw: Path | None = None,
-        rows: pa.Table | None = None,
-        counts: pa.Table | None = None,
-    ) -> BatchReport:
+    def add(self, report: BatchReport, **brought: Unpack[Brought]) -> BatchReport:
         """Keep a batch: files, record, counts by day and the labels in its target column, all or nothing.
 
         Parameters
         ----------
         report : BatchReport
             What the door decided; of a quarantined batch only this and the raw file are kept.
-        raw : Path, optional
-            The file as received; it is copied, and its content must hash to ``report.sha256``.
-        rows : pa.Table, optional
-            Typed rows; an accepted batch must bring them.
-        counts : pa.Table, optional
-            COUNTS of them, bucket = day.
+        **brought
+            ``raw``: the file as received; it is copied, and its content must hash to ``report.sha256``. ``rows``: a
+            Parquet file of typed rows in ``work_dir()``, which an accepted batch must bring; it is moved into place.
+            ``counts``: COUNTS of them, bucket = day, as a table or a Parquet file (what is on no day is left out). ``measures``: what each rule measured. ``aside``: a Parquet file of the rows that were set
+            aside (row_number, column_id, reason), moved as well.
 
         Returns
         -------
@@ -136,29 +128,66 @@ class Batches:
         Unreadable
             The raw file cannot be copied, or changed since it was hashed.
         """
-        faults.point("receive.before_files")
-        accepted = report.status is BatchStatus.ACCEPTED
-        if accepted and (rows is None or rows.num_rows != report.rows):
-            brought = "no rows" if rows is None else f"{rows.num_rows} rows"
-            raise InvalidDefinition(f"Batch {report.batch_id} says {report.rows} rows and brings {brought}.")
-        staged: list[Staged] = []
-        try:
-            # extended one by one, so that what was written before a failure is discarded too
-            staged.extend(self._stage(report, raw=raw, rows=rows if accepted else None))
-            with self._database.transaction():
-                known = self.find(report.model, report.sha256)
-                if known is not None and not (accepted and known.status is BatchStatus.QUARANTINED):
-                    return replace(known, duplicate=True)
-                kept = self._keep(report, staged, rows=rows if accepted else None)
-                if accepted and counts is not None:
-                    constants = {"model": report.model, "batch_id": report.batch_id}
-                    self._database.append("day_counts", counts.select(COUNTS.names).cast(COUNTS), constants=constants)
-                faults.point("receive.before_commit")
-                self._database.after_commit(lambda: faults.point("receive.after_commit"))
-        finally:
-            for file in staged:
-                file.discard()
-        return kept
+        return self._admission.add(report, **brought)
+
+    def rule(
+        self, model: str, batch_id: str, *, ruling: Ruling, status: BatchStatus, **brought: Unpack[Brought]
+    ) -> BatchReport:
+        """Keep what a person decided about a quarantined batch, and close its alert, all or nothing.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        batch_id : str
+            The batch; accepted, it keeps this id, its place among the others and its findings.
+        ruling : Ruling
+            Who decided, when and why.
+        status : BatchStatus
+            Accepted or discarded. The raw file of a discarded batch goes, unless another batch came as the same one.
+        **brought
+            Of an accepted batch as for ``add``; ``raw`` is there already.
+
+        Returns
+        -------
+        BatchReport
+
+        Raises
+        ------
+        NotFound
+            There is no such batch.
+        Stale
+            It is not quarantined (any more).
+        InvalidDefinition
+            It is to be accepted without rows, or to stay in quarantine.
+        """
+        if status is BatchStatus.QUARANTINED:
+            raise InvalidDefinition(f"Batch {batch_id} is quarantined already. Accept or discard it.")
+        return self._admission.rule(self.get(model, batch_id), ruling=ruling, status=status, brought=brought)
+
+    def mend(self, model: str, batch_id: str, *, rows: Path) -> None:
+        """Put the rows of an accepted batch back whose file is lost, typed anew from the file as received.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        batch_id : str
+            The batch; its record, counts and labels stay as they are.
+        rows : Path
+            A Parquet file as for ``add``.
+
+        Raises
+        ------
+        NotFound
+            There is no such batch.
+        Quarantined
+            It is not accepted, so it has no rows.
+        InvalidDefinition
+            They are not as many as the batch has.
+        """
+        self.rows_paths(model, [batch_id])
+        self._admission.mend(self.get(model, batch_id), rows)
 
     def raw_path(self, report: BatchReport) -> Path:
         """Give the file as it was received (NotFound where none was kept)."""
@@ -166,7 +195,10 @@ class Batches:
             "SELECT raw_name FROM batches WHERE model = ? AND batch_id = ?", [report.model, report.batch_id]
         )
         if not found or found[0][0] is None:
-            raise NotFound(f"Batch {report.batch_id} of {report.model!r} came without a file, so none was kept.")
+            raise NotFound(
+                f"Batch {report.batch_id} of {report.model!r} has no file: it came without a file, or was discarded, so "
+                "no file is kept."
+            )
         return self._folders.raw / str(found[0][0])
 
     def rows_paths(self, model: str, batch_ids: Iterable[str] | None = None) -> tuple[Path, ...]:
@@ -196,6 +228,20 @@ class Batches:
         """Give the typed rows of one accepted batch, in the order of the file (Quarantined where it is)."""
         files = parquet(self.rows_paths(model, [batch_id]))
         return self._database.table(f"SELECT * EXCLUDE (filename) FROM {files} ORDER BY row_number")
+
+    def read_aside(self, model: str, batch_id: str) -> pa.Table:
+        """Give the rows of an accepted batch that were set aside: row_number, column_id, reason (Quarantined as well)."""
+        self.rows_paths(model, [batch_id])
+        path = self._folders.batch_aside(model, batch_id)
+        return pq.read_table(path) if path.is_file() else ASIDE.empty_table()
+
+    def measures(self, model: str, *, last: int = 100) -> pa.Table:
+        """Give what each rule measured on the last accepted batches: batch_id, code, column_id, value; oldest first."""
+        return measures(self._database, model, last=last)
+
+    def past(self, model: str, *, last: int = 100) -> pa.Table:
+        """Give size, times and rows by day of the last accepted batches: ``PAST``, oldest first."""
+        return past(self._database, model, last=last)
 
     def set_labels(
         self, model: str, labels: pa.Table, *, received_at: datetime | None = None, batch_id: str | None = None
@@ -232,7 +278,8 @@ class Batches:
                 received_at=received_at or self._database.now(),
                 numeric=self._models.schema(model).target.type is ColumnType.NUMBER,
             )
-            return put_labels(self._database, labels, delivery=delivery, known=self.rows_paths(model))
+            with from_table(self._database, labels) as source:
+                return put_labels(self._database, source, delivery=delivery, known=self.rows_paths(model))
 
     def labels(self, model: str) -> pa.Table:
         """Give the newest label of each row."""
@@ -330,45 +377,6 @@ class Batches:
             return COUNTS.empty_table()
         return sum_counts(self._database, model, span=(min(starts), end), batch_ids=batch_ids, starts=starts)
 
-    def _stage(self, report: BatchReport, *, raw: Path | None, rows: pa.Table | None) -> Iterator[Staged]:
-        if raw is not None:
-            copy = stage_copy(raw, self._folders.raw / raw_name(report.sha256, raw))
-            yield copy
-            if copy.sha256 != report.sha256:
-                raise Unreadable(f"{raw} changed while it was being received. Send it again when it is complete.")
-        if rows is not None:
-            yield stage_table(rows, self._folders.batch_rows(report.model, report.batch_id))
-
-    def _keep(self, report: BatchReport, staged: Sequence[Staged], *, rows: pa.Table | None) -> BatchReport:
-        sequence = self._next_sequence(report.model)
-        taken = self._database.rows(
-            "SELECT count(*) FROM batches WHERE model = ? AND batch_id = ?", [report.model, report.batch_id]
-        )
-        if taken[0][0]:
-            raise Stale(f"Model {report.model!r} has a batch {report.batch_id} by now. Receive the file again.")
-        schema = self._models.schema(report.model, report.schema_version)
-        for file in staged:
-            file.place(self._database)
-        faults.point("receive.after_files")
-        kept = report
-        if rows is not None and schema.target.column_id in rows.column_names:
-            target = rows.select(["row_id", schema.target.column_id]).rename_columns(["row_id", "value"])
-            delivery = Delivery(
-                model=report.model,
-                batch_id=report.batch_id,
-                received_at=report.received_at,
-                numeric=schema.target.type is ColumnType.NUMBER,
-            )
-            labels = put_labels(self._database, target, delivery=delivery, known=None)
-            kept = replace(report, labelled_rows=labels.rows)
-        raw = next((f.target.name for f in staged if f.shared), None)
-        key = [kept.model, kept.batch_id, sequence, kept.sha256, kept.status.value, kept.rows]
-        self._database.run(
-            "INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [*key, naive(kept.received_at), raw, dump_text(kept)],
-        )
-        return kept
-
     def _sources(self, model: str, batch_ids: Iterable[str] | None) -> tuple[Source, ...]:
         wanted = None if batch_ids is None else set(batch_ids)
         found = self._database.rows(
@@ -385,11 +393,7 @@ class Batches:
                 sources.append(Source(batch_id=batch_id, sequence=sequence, sha256=sha256, path=path))
             elif wanted is not None:
                 raise Quarantined(
-                    f"Batch {batch_id} of {model!r} is quarantined; its rows take part in nothing. "
+                    f"Batch {batch_id} of {model!r} is {status}; its rows take part in nothing. "
                     "Look at its findings, and send a corrected file."
                 )
         return tuple(sources)
-
-    def _next_sequence(self, model: str) -> int:
-        sql = "SELECT coalesce(max(sequence), 0) + 1 FROM batches WHERE model = ?"
-        return int(self._database.rows(sql, [model])[0][0])

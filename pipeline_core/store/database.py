@@ -1,17 +1,16 @@
-"""One DuckDB file in one process: a cursor per thread, one writer at a time, and a revision.
+"""One DuckDB file in one process: statements, transactions with one writer at a time, and a revision.
 
-Neighbours: ``ownership`` holds the lock that makes this process the only one; the rooms (``batches``, ``models``,
-``signals``, ``jobs``) speak SQL through ``rows``, ``table`` and ``run`` only. Foreign exceptions of ``duckdb`` are
-translated here and nowhere else. It refuses to hand out a connection: since DuckDB 2.0 results stream, and an
-unread one would block the connection's next statement, so every answer is fetched at once.
+Neighbours: ``ownership`` holds the lock that makes this process the only one, ``connection`` gives each thread its
+cursor; the rooms (``batches``, ``models``, ``signals``, ``jobs``) speak SQL through ``rows``, ``table`` and ``run`` only.
+It refuses to hand out a connection: since DuckDB 2.0 results stream, and an unread one would block the connection's next
+statement, so every answer is fetched at once.
 """
 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,24 +20,10 @@ import duckdb
 import pyarrow as pa
 
 from pipeline_core.clock import Clock, machine_clock
-from pipeline_core.errors import PipelineError, Stale, StoreBroken
+from pipeline_core.errors import PipelineError, StoreBroken
 from pipeline_core.sql import identifier, text
+from pipeline_core.store.connection import Connection
 from pipeline_core.store.migrations import MIGRATIONS
-
-_CONFIG = {
-    # nothing is downloaded, and no Python variable is readable from SQL by its name
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "python_enable_replacements": "false",
-}
-_BROKEN = (
-    duckdb.FatalException,
-    duckdb.InternalException,
-    duckdb.IOException,
-    duckdb.SerializationException,
-    duckdb.InvalidInputException,
-)
 
 
 def parquet(paths: Sequence[Path]) -> str:
@@ -87,59 +72,14 @@ def aware(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment else None
 
 
-@contextmanager
-def translated(path: Path) -> Generator[None]:
-    """Turn what DuckDB raises into what the house raises, naming the file.
-
-    Parameters
-    ----------
-    path : Path
-        The store's file.
-
-    Yields
-    ------
-    None
-
-    Raises
-    ------
-    StoreBroken
-        The file or one beside it is damaged, unreadable or cannot be written.
-    Stale
-        Two writers met.
-    PipelineError
-        Anything else that DuckDB refuses.
-    """
-    try:
-        yield
-    except duckdb.TransactionException as error:
-        if "conflict" in str(error).lower():
-            raise Stale(f"Another write to {path} came first. Reload and try again.") from error
-        raise StoreBroken(
-            f"{path} cannot be written: {_cause(error)}. Check the free disk space, then start again."
-        ) from error
-    except duckdb.OutOfMemoryException as error:
-        raise PipelineError(f"Memory ran out: {_cause(error)}. Choose fewer rows, or free memory.") from error
-    except duckdb.Error as error:
-        # a wrong checksum comes as the plain class
-        if isinstance(error, _BROKEN) or "corrupt" in str(error).lower():
-            raise StoreBroken(
-                f"{path} cannot be trusted: {_cause(error)}. Stop the app, and put back a copy of the home folder; what"
-                " was received since then is in its raw folder, file by file."
-            ) from error
-        raise PipelineError(f"The store {path} refused a statement: {_cause(error)}. Please report this.") from error
-
-
-def _cause(error: Exception) -> str:
-    """Give the first line of what DuckDB says: behind it come excerpts of our own statements."""
-    return str(error).split("\n", maxsplit=1)[0].rstrip(" .!")
-
-
 @dataclass(slots=True)
 class _Open:
     """A transaction that a thread has open."""
 
     revises: bool = False
     failed: bool = False
+    doubtful: bool = False
+    instance: int = 0
     on_commit: list[Callable[[], None]] = field(default_factory=list)
     on_rollback: list[Callable[[], None]] = field(default_factory=list)
 
@@ -165,13 +105,9 @@ class Database:
         self.now = clock
         self._local = threading.local()
         self._writer = threading.RLock()
-        self._cursors: weakref.WeakSet[Any] = weakref.WeakSet()
-        self._cursors_lock = threading.Lock()
-        self._closed = False
         if path.exists() and path.stat().st_size == 0:
             path.unlink()  # a process died between making the file and writing its head: nothing was in it
-        with translated(path):
-            self._root = duckdb.connect(str(path), config=_CONFIG)
+        self.connection = Connection(path, now=clock)
         self._revision = 0
         try:
             self._migrate()
@@ -199,7 +135,7 @@ class Database:
         -------
         list of tuple
         """
-        with translated(self.path):
+        with self.connection.speaking():
             found: list[tuple[Any, ...]] = self._cursor().execute(sql, list(parameters)).fetchall()
             return found
 
@@ -217,7 +153,7 @@ class Database:
         -------
         pa.Table
         """
-        with translated(self.path):
+        with self.connection.speaking():
             given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
             return self._cursor().sql(sql, params=given).to_arrow_table()
 
@@ -247,12 +183,12 @@ class Database:
         None
         """
         cursor = self._cursor()
-        with translated(self.path):
+        with self.connection.speaking():
             cursor.register("incoming", table)
         try:
             yield
         finally:
-            with translated(self.path):
+            with suppress(duckdb.Error):  # a dead instance knows it no more
                 cursor.unregister("incoming")
 
     @contextmanager
@@ -285,6 +221,7 @@ class Database:
         with self._writer:
             opened = _Open(revises=revises)
             self.run("BEGIN")
+            opened.instance = self.connection.instance
             self._local.open = opened
             try:
                 yield
@@ -295,8 +232,9 @@ class Database:
                 raise
             self._local.open = None
             self._revision = revision
-            for act in opened.on_commit:
-                act()
+            with ExitStack() as acts:  # each of them, whatever becomes of the others
+                for act in reversed(opened.on_commit):
+                    acts.callback(act)
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Do something once the open transaction is committed."""
@@ -328,21 +266,16 @@ class Database:
 
     def close(self) -> None:
         """Close the file for every thread; calling it again does nothing."""
-        with self._writer, self._cursors_lock:
-            self._closed = True
-            for cursor in list(self._cursors):
-                cursor.close()
-            self._root.close()
+        with self._writer:
+            self.connection.close()
 
     def _cursor(self) -> Any:
-        if self._closed:
-            raise StoreBroken(f"{self.path} was closed. Open the store again.")
-        cursor = getattr(self._local, "cursor", None)
-        if cursor is None:
-            with self._cursors_lock:
-                cursor = self._root.cursor()
-                self._cursors.add(cursor)
-            self._local.cursor = cursor
+        cursor = self.connection.cursor()
+        opened: _Open | None = getattr(self._local, "open", None)
+        if opened is not None and opened.instance != self.connection.instance:
+            raise StoreBroken(
+                "The database had to be opened again, so nothing of this transaction was written. Try again."
+            )
         return cursor
 
     def _commit(self, opened: _Open) -> int:
@@ -352,18 +285,21 @@ class Database:
         if opened.revises:
             sql = "UPDATE meta SET number = number + 1 WHERE name = 'revision' RETURNING number"
             revision = int(self.rows(sql)[0][0])
+        opened.doubtful = True
         self.run("COMMIT")
         return revision
 
     def _roll_back(self, opened: _Open) -> None:
         try:
-            with translated(self.path):
-                self._cursor().execute("ROLLBACK")
+            self.run("ROLLBACK")
         except PipelineError:
             # a failed COMMIT, or a dead instance, has already undone it; the first error is the one to tell
-            self._local.cursor = None
+            self.connection.forget_cursor()
+        if opened.doubtful and opened.instance != self.connection.instance:
+            return  # it may be on the disk after all: its files stay, and the next open sees what belongs to what
         for act in opened.on_rollback:
-            act()
+            with suppress(PipelineError):
+                act()
 
     def _migrate(self) -> None:
         self.run("CREATE TABLE IF NOT EXISTS schema_migrations (number INTEGER, applied_at TIMESTAMP)")

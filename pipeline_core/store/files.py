@@ -13,17 +13,14 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotFound, StoreBroken, Unreadable
 from pipeline_core.store.database import Database
 
 _CHUNK_BYTES = 1 << 20
-_ROW_GROUP_ROWS = 122_880  # DuckDB's own size: one thread reads one group
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Folders:
         """Make what is not there."""
         for folder in (self.home, self.raw, self.rows, self.artifacts, self.work):
             folder.mkdir(parents=True, exist_ok=True)
-        _flush_folder(self.home)
+        flush_folder(self.home)
 
     def model_rows(self, model: str) -> Path:
         """Give the folder of a model's rows; a model's name is a person's text and never a path."""
@@ -72,6 +69,21 @@ class Folders:
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", batch_id):
             raise NotFound(f"{batch_id!r} is no batch id; ids look like 'b-0001'.")
         return self.model_rows(model) / f"{batch_id}.parquet"
+
+    def lost_raw(self, sha256: str) -> Path | None:
+        """Give the file as received that has this content, where it still is: in its place, or set aside."""
+        name = checked_hash(sha256)
+        places = ((self.raw, f"{name}.*"), (self.lost, f"raw-{name}-*"))
+        found = (p for folder, pattern in places for p in sorted(folder.glob(pattern)) if p.suffix != ".tmp")
+        return next(found, None)
+
+    def batch_aside(self, model: str, batch_id: str) -> Path:
+        """Give the file that says which rows of a batch were set aside."""
+        return self.batch_rows(model, batch_id).with_suffix(".aside.parquet")
+
+    def of_batch(self, model: str, batch_id: str) -> tuple[Path, Path]:
+        """Give both files of a batch: its rows, and what says which were set aside."""
+        return self.batch_rows(model, batch_id), self.batch_aside(model, batch_id)
 
     def artifact(self, sha256: str) -> Path:
         """Give the file of a model artifact."""
@@ -122,13 +134,15 @@ def raw_name(sha256: str, source: Path) -> str:
 class Staged:
     """A file that is complete on the disk under a temporary name, and where it will go.
 
-    ``shared``: the target is named by its content, so that a file already there is the same one.
+    ``shared``: the target is named by its content, so that a file already there is the same one. ``taken``: it is the
+    caller's own file, which stays where it is unless it is placed.
     """
 
     temporary: Path
     target: Path
     sha256: str = ""
     shared: bool = False
+    taken: bool = False
 
     def place(self, database: Database) -> None:
         """Move it into place; should the open transaction be rolled back it goes again.
@@ -137,16 +151,27 @@ class Staged:
         ----------
         database : Database
             With a transaction open in this thread.
+
+        Raises
+        ------
+        StoreBroken
+            The folder cannot be written.
         """
         if self.shared and self.target.exists():
             return
-        self.temporary.replace(self.target)
-        _flush_folder(self.target.parent)
-        database.after_rollback(lambda: self.target.unlink(missing_ok=True))
+        try:
+            self.temporary.replace(self.target)
+            database.after_rollback(lambda: _remove(self.target))
+            flush_folder(self.target.parent)
+        except OSError as error:
+            raise StoreBroken(
+                f"{self.target} cannot be written: {error.strerror}. Check the free disk space, and try again."
+            ) from error
 
     def discard(self) -> None:
         """Remove the temporary file if it was not moved."""
-        self.temporary.unlink(missing_ok=True)
+        if not self.taken:
+            _remove(self.temporary)
 
 
 def stage_copy(source: Path, target: Path, *, shared: bool = True) -> Staged:
@@ -168,24 +193,23 @@ def stage_copy(source: Path, target: Path, *, shared: bool = True) -> Staged:
     Unreadable
         The source is not there or cannot be read.
     """
-    temporary = _temporary(target)
+    temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
+        _make_folder(target.parent)
         digest = _copy(source, temporary)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise Unreadable(f"{source} cannot be copied into the store: {error.strerror}. Check file and disk.") from error
     return Staged(temporary, target, digest, shared)
 
 
-def stage_table(table: pa.Table, target: Path) -> Staged:
-    """Write a table as Parquet beside its target, flushed.
+def stage_move(source: Path, target: Path) -> Staged:
+    """Flush a file of this home's work folder, to be renamed into place; the caller's until then.
 
     Parameters
     ----------
-    table : pa.Table
-        The rows.
-    target : Path
-        Not touched yet.
+    source, target : Path
+        From and to; copied only where the two lie on different file systems.
 
     Returns
     -------
@@ -194,18 +218,17 @@ def stage_table(table: pa.Table, target: Path) -> Staged:
     Raises
     ------
     StoreBroken
-        The disk is full or the folder cannot be written.
+        The file cannot be flushed, or the folder cannot be written.
     """
-    temporary = _temporary(target)
     try:
-        with temporary.open("wb") as kept:
-            pq.write_table(table, kept, compression="zstd", row_group_size=_ROW_GROUP_ROWS)
-            kept.flush()
+        _make_folder(target.parent)
+        if source.stat().st_dev != target.parent.stat().st_dev:
+            return stage_copy(source, target, shared=False)
+        with source.open("rb+") as kept:
             os.fsync(kept.fileno())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise StoreBroken(f"{target} cannot be written: {error.strerror}. Check the free disk space.") from error
-    return Staged(temporary, target)
+    return Staged(source, target, taken=True)
 
 
 def remove_files(paths: Iterable[Path]) -> None:
@@ -220,7 +243,7 @@ def remove_files(paths: Iterable[Path]) -> None:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def sweep(folder: Path, *, named: set[Path], before: float, lost: Path) -> int:
@@ -255,6 +278,11 @@ def sweep(folder: Path, *, named: set[Path], before: float, lost: Path) -> int:
     return len(strays)
 
 
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # what stays is cleared at the next open
+        path.unlink(missing_ok=True)
+
+
 def _copy(source: Path, temporary: Path) -> str:
     digest = hashlib.sha256()
     with source.open("rb") as incoming, temporary.open("wb") as kept:
@@ -266,14 +294,20 @@ def _copy(source: Path, temporary: Path) -> str:
     return digest.hexdigest()
 
 
-def _temporary(target: Path) -> Path:
-    if not target.parent.is_dir():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _flush_folder(target.parent.parent)  # a flushed file in a folder that a power cut takes away is lost as well
-    return target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        flush_folder(folder.parent)  # a flushed file in a folder that a power cut takes away is lost as well
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Put on the disk which files a folder holds.
+
+    Parameters
+    ----------
+    folder : Path
+        Which.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

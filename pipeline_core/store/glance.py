@@ -20,7 +20,7 @@ verdict AS (
         ON r.model = d.model AND r.version = d.version GROUP BY d.model, d.version)
 SELECT a.model, s.record, a.version,
        (SELECT count(*) FROM versions v WHERE v.model = a.model),
-       (SELECT count(*) FROM batches b WHERE b.model = a.model),
+       (SELECT count(*) FROM batches b WHERE b.model = a.model AND b.status <> 'discarded'),
        (SELECT count(*) FROM batches b WHERE b.model = a.model AND b.status = 'quarantined'),
        (SELECT coalesce(sum(row_count), 0)::BIGINT FROM batches b WHERE b.model = a.model AND b.status = 'accepted'),
        (SELECT max(received_at) FROM batches b WHERE b.model = a.model),

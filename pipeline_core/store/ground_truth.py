@@ -6,21 +6,24 @@ counts everywhere, however late it came.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline_core.records import LabelReport
+from pipeline_core.sql import identifier
 from pipeline_core.store.database import Database, naive, parquet
 
 _ARRIVING = """
 CREATE OR REPLACE TEMP TABLE arriving AS
 WITH given AS (
     SELECT row_id, arg_max(value, place) AS value
-    FROM (SELECT row_id::VARCHAR AS row_id, {value} AS value, place FROM incoming)
+    FROM (SELECT row_id::VARCHAR AS row_id, {value} AS value, place FROM {source})
     WHERE row_id IS NOT NULL AND value IS NOT NULL GROUP BY row_id),
 now AS (SELECT row_id, value, revision FROM labels WHERE model = ? AND newest)
 SELECT g.row_id, g.value, n.value AS old_value, coalesce(n.revision, 0) AS old_revision, {known} AS known
@@ -49,17 +52,52 @@ class Delivery:
     numeric: bool
 
 
-def put_labels(
-    database: Database, labels: pa.Table, *, delivery: Delivery, known: Sequence[Path] | None
-) -> LabelReport:
-    """Keep what is new in a table of labels.
+@contextmanager
+def from_table(database: Database, labels: pa.Table) -> Generator[str]:
+    """Make a table of labels a source for ``put_labels``.
+
+    Parameters
+    ----------
+    database : Database
+        Which reads it.
+    labels : pa.Table
+        Columns ``row_id`` and ``value``; of a row named twice the last one counts.
+
+    Yields
+    ------
+    str
+    """
+    place = pa.array(np.arange(labels.num_rows, dtype=np.int64))
+    with database.incoming(labels.select(["row_id", "value"]).append_column("place", place)):
+        yield "incoming"
+
+
+def from_file(rows: Path, target: str) -> str:
+    """Make a file of typed rows a source for ``put_labels``; it is read in slices.
+
+    Parameters
+    ----------
+    rows : Path
+        The file.
+    target : str
+        The id of the column that holds the labels.
+
+    Returns
+    -------
+    str
+    """
+    return f"(SELECT row_id, {identifier(target)} AS value, row_number AS place FROM {parquet([rows])})"
+
+
+def put_labels(database: Database, source: str, *, delivery: Delivery, known: Sequence[Path] | None) -> LabelReport:
+    """Keep what is new among labels.
 
     Parameters
     ----------
     database : Database
         With a transaction open in this thread.
-    labels : pa.Table
-        Columns ``row_id`` and ``value``; of a row named twice the last one counts.
+    source : str
+        Of ``from_table`` or ``from_file``.
     delivery : Delivery
         Who brings them.
     known : sequence of Path or None
@@ -73,9 +111,7 @@ def put_labels(
     if known is not None:
         test = f"g.row_id IN (SELECT row_id FROM {parquet(known)})" if known else "false"
     value = _NUMBER if delivery.numeric else "value::VARCHAR"
-    placed = labels.select(["row_id", "value"]).append_column("place", pa.array(range(labels.num_rows), pa.int64()))
-    with database.incoming(placed):
-        database.run(_ARRIVING.format(value=value, known=test), [delivery.model])
+    database.run(_ARRIVING.format(value=value, known=test, source=source), [delivery.model])
     database.run(
         f"UPDATE labels SET newest = false WHERE model = ? AND newest "
         f"AND row_id IN (SELECT row_id FROM arriving WHERE {_DIFFERS} AND old_revision > 0)",

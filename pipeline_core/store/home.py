@@ -6,6 +6,7 @@ Neighbours: ``ownership`` takes the lock, ``database`` the connection and the tr
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -19,19 +20,27 @@ from types import TracebackType
 from pipeline_core.clock import Clock, machine_clock
 from pipeline_core.errors import InvalidDefinition, NotFound, StoreBroken, nearest
 from pipeline_core.policy import load_policy
+from pipeline_core.records import Loss
 from pipeline_core.sql import identifier, text
+from pipeline_core.store.acknowledged import Acknowledged
+from pipeline_core.store.admission import Admission
 from pipeline_core.store.artifacts import Artifacts
 from pipeline_core.store.batches import Batches
 from pipeline_core.store.database import Database
+from pipeline_core.store.feeds import Feeds
 from pipeline_core.store.files import Folders, Staged, remove_files, stage_copy, sweep
 from pipeline_core.store.jobs import Jobs
+from pipeline_core.store.losses import catch_up, find_losses
 from pipeline_core.store.migrations import MODEL_TABLES
 from pipeline_core.store.models import Models
 from pipeline_core.store.ownership import Ownership, take
 from pipeline_core.store.repeats import Repeats
 from pipeline_core.store.signals import Signals
 
+LOGGER = logging.getLogger(__name__)
 _FILE = "store.duckdb"
+_LOG = "acknowledged.log"
+_SPACE_TIMES, _SPACE_BYTES = 3, 100_000_000
 
 
 class Store:
@@ -52,22 +61,29 @@ class Store:
         The folder.
     policy : Policy
         What ``policy.toml`` in the folder said when it was opened.
-    batches, repeats, models, signals, artifacts, jobs
+    files : Folders
+        Where things lie; ``files.lost_raw`` finds a file as received.
+    batches, repeats, models, signals, artifacts, jobs, feeds
         The rooms.
     """
 
     def __init__(self, folders: Folders, ownership: Ownership, database: Database) -> None:
+        self._log = Acknowledged(folders.home / _LOG, at=database.now())
+        self._losses: tuple[Loss, ...] = ()
+        self._looked_at = database.connection.instance
         self.home = folders.home
         self.policy = load_policy(folders.home)
-        self._folders = folders
+        self.files = folders
         self._ownership = ownership
         self._database = database
         self.artifacts = Artifacts(database, folders)
-        self.models = Models(database, folders, self.artifacts)
-        self.batches = Batches(database, folders, self.models)
-        self.repeats = Repeats(database, self.batches)
+        self.models = Models(database, folders, self.artifacts, self._log)
         self.signals = Signals(database)
+        admission = Admission(database, folders, self.models, self.signals, log=self._log)
+        self.batches = Batches(database, folders, self.models, admission)
+        self.repeats = Repeats(database, self.batches)
         self.jobs = Jobs(database)
+        self.feeds = Feeds(database)
 
     @classmethod
     def open(
@@ -117,8 +133,7 @@ class Store:
         try:
             database = Database(folders.home / _FILE, clock=clock)
             store = cls(folders, ownership, database)
-            store._sweep(opened_at)
-            store.jobs.fail_orphans(at=store.now())
+            store._look_after(opened_at)
             ownership.announce(url=url, token=token, since=store.now())
         except BaseException:
             if database is not None:
@@ -131,6 +146,40 @@ class Store:
     def revision(self) -> int:
         """A number that grows with every committed write (job progress apart): the key of cached reads."""
         return self._database.revision
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """Batches that were acknowledged and were not whole when the database was opened, until they are again."""
+        instance = self._database.connection.instance
+        if self._losses or instance != self._looked_at:
+            self._looked_at = instance
+            self._losses = find_losses(self._database, self.files, self._log)
+        return self._losses
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences about what was found damaged when the store was opened."""
+        return (*self._database.connection.notices, *self._log.notices)
+
+    def check_space(self, size: int) -> None:
+        """Refuse to begin what the disk may have no room for.
+
+        Parameters
+        ----------
+        size : int, bytes
+            Of the file as received; three times as much and 100 MB are needed.
+
+        Raises
+        ------
+        StoreBroken
+            Less is free; nothing was begun.
+        """
+        needed, free = _SPACE_TIMES * size + _SPACE_BYTES, shutil.disk_usage(self.home).free
+        if free < needed:
+            raise StoreBroken(
+                f"The disk of {self.home} has {free / 1e6:,.0f} MB free; to take in {size / 1e6:,.0f} MB it needs "
+                f"{needed / 1e6:,.0f} MB, so nothing was begun. Free disk space, and send it again."
+            )
 
     def now(self) -> datetime:
         """Say what time it is here, aware in UTC: what everything that writes a moment into this store asks."""
@@ -154,8 +203,18 @@ class Store:
         Yields
         ------
         Path
+
+        Raises
+        ------
+        StoreBroken
+            It cannot be made.
         """
-        folder = Path(tempfile.mkdtemp(dir=self._folders.work))
+        try:
+            folder = Path(tempfile.mkdtemp(dir=self.files.work))
+        except OSError as error:
+            raise StoreBroken(
+                f"{self.files.work} cannot be written: {error.strerror}. Free disk space, or mend its permissions."
+            ) from error
         try:
             yield folder
         finally:
@@ -221,6 +280,7 @@ class Store:
         batches = database.rows(f"SELECT batch_id, status, raw_name FROM {name}.batches WHERE model = ?", [model])
         versions = database.rows(f"SELECT DISTINCT artifact_sha256 FROM {name}.versions WHERE model = ?", [model])
         rows = [other.batch_rows(model, r[0]) for r in batches if r[1] == "accepted"]
+        rows += [path for r in batches if (path := other.batch_aside(model, r[0])).is_file()]
         shared = {other.raw / r[2] for r in batches if r[2] is not None} | {other.artifact(r[0]) for r in versions}
         staged: list[Staged] = []
         try:
@@ -236,6 +296,7 @@ class Store:
                     file.place(database)
                 for table in MODEL_TABLES:
                     self._import_table(name, table, model)
+                database.after_commit(lambda: catch_up(database, self.files, batches=self.batches, log=self._log))
         finally:
             for file in staged:
                 file.discard()
@@ -249,21 +310,36 @@ class Store:
             f"INSERT INTO {table} ({kept}) SELECT {kept} FROM {name}.{table} WHERE model = ? {ordered}", [model]
         )
 
+    def _look_after(self, opened_at: float) -> None:
+        """Put in order what a process that died has left."""
+        self._sweep(opened_at)
+        self._look_for_losses()
+        self.jobs.fail_orphans(at=self.now())
+
+    def _look_for_losses(self) -> None:
+        catch_up(self._database, self.files, batches=self.batches, log=self._log)
+        self._losses = find_losses(self._database, self.files, self._log)
+        for loss in self._losses:
+            LOGGER.error(
+                "Batch %s of model %r (%d rows from %r) was acknowledged, and its %s is missing; the file as received is %s.",
+                loss.batch_id, loss.model, loss.rows, loss.source, loss.missing, "there" if loss.raw_kept else "gone",
+            )  # fmt: skip
+
     def _sweep(self, opened_at: float) -> None:
         batches = self._database.rows("SELECT model, batch_id, status, raw_name FROM batches")
         versions = self._database.rows("SELECT DISTINCT artifact_sha256 FROM versions")
-        rows = {self._folders.batch_rows(r[0], r[1]) for r in batches if r[2] == "accepted"}
-        sweep(self._folders.rows, named=rows, before=opened_at, lost=self._folders.lost)
+        rows = {path for r in batches if r[2] == "accepted" for path in self.files.of_batch(r[0], r[1])}
+        sweep(self.files.rows, named=rows, before=opened_at, lost=self.files.lost)
         sweep(
-            self._folders.raw,
-            named={self._folders.raw / r[3] for r in batches if r[3]},
+            self.files.raw,
+            named={self.files.raw / r[3] for r in batches if r[3]},
             before=opened_at,
-            lost=self._folders.lost,
+            lost=self.files.lost,
         )
-        artifacts = {self._folders.artifact(r[0]) for r in versions}
-        sweep(self._folders.artifacts, named=artifacts, before=opened_at, lost=self._folders.lost)
+        artifacts = {self.files.artifact(r[0]) for r in versions}
+        sweep(self.files.artifacts, named=artifacts, before=opened_at, lost=self.files.lost)
         queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))
-        remove_files(p for p in self._folders.work.iterdir() if p.name not in queued)
+        remove_files(p for p in self.files.work.iterdir() if p.name not in queued)
 
 
 def _refuse_lost(folders: Folders) -> None:

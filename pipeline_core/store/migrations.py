@@ -45,11 +45,25 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             record JSON)""",
     ),
     ("CREATE TABLE replaced (model VARCHAR, batch_id VARCHAR, row_number BIGINT, replaced_by VARCHAR)",),
+    (
+        "CREATE TABLE measures (model VARCHAR, batch_id VARCHAR, column_id VARCHAR, code VARCHAR, value DOUBLE)",
+        """CREATE TABLE severities (
+            entry BIGINT DEFAULT nextval('entries'), model VARCHAR, code VARCHAR, column_id VARCHAR, severity VARCHAR,
+            decided_by VARCHAR, decided_at TIMESTAMP, reason VARCHAR)""",
+    ),
+    (
+        """CREATE TABLE feeds (
+            name VARCHAR PRIMARY KEY, model VARCHAR, record JSON, place VARCHAR, last_run_at TIMESTAMP,
+            last_error VARCHAR, deliveries BIGINT, row_count BIGINT)""",
+    ),
+    ("CREATE TABLE batch_days (model VARCHAR, batch_id VARCHAR, day DATE, row_count BIGINT)",),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
 MODEL_TABLES: tuple[str, ...] = (
     "schemas", "aliases", "batches", "replaced", "day_counts", "labels", "versions", "verdicts", "promotions",
-    "baseline_counts", "predictions", "watches", "windows", "alerts",
+    "baseline_counts", "predictions", "watches", "windows", "alerts", "measures", "severities",
+    "batch_days",
+    "feeds",
 )  # fmt: skip
 """Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

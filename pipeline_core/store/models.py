@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
@@ -23,16 +23,18 @@ from pipeline_core.records import (
     dump_text,
     load,
 )
-from pipeline_core.store import faults
+from pipeline_core.store import faults, history
+from pipeline_core.store.acknowledged import Acknowledged
 from pipeline_core.store.artifacts import Artifacts
 from pipeline_core.store.baselines import put_baseline, read_baseline
 from pipeline_core.store.database import Database
-from pipeline_core.store.files import Folders, remove_files
+from pipeline_core.store.files import Folders
 from pipeline_core.store.glance import statuses
-from pipeline_core.store.migrations import MODEL_TABLES
+from pipeline_core.store.history import Decision
+from pipeline_core.store.removal import remove_model
 
 
-class Models:
+class Models:  # ruff: ignore[too-many-public-methods] - one room: what belongs to a model is asked for here
     """``store.models``.
 
     Parameters
@@ -43,9 +45,12 @@ class Models:
         Of the same home.
     artifacts : Artifacts
         Where a version's file must already be.
+    log : Acknowledged
+        Of the same home.
     """
 
-    def __init__(self, database: Database, folders: Folders, artifacts: Artifacts) -> None:
+    def __init__(self, database: Database, folders: Folders, artifacts: Artifacts, log: Acknowledged) -> None:
+        self._log = log
         self._database = database
         self._folders = folders
         self._artifacts = artifacts
@@ -128,11 +133,40 @@ class Models:
         """
         with self._database.transaction():
             self._require(model)
-            doomed = [self._folders.model_rows(model), *self._files_of_only(model)]
-            for table in MODEL_TABLES:
-                self._database.run(f"DELETE FROM {table} WHERE model = ?", [model])
-            self._database.run("DELETE FROM jobs WHERE model = ? AND status IN ('done', 'failed')", [model])
-            self._database.after_commit(lambda: remove_files(doomed))
+            remove_model(self._database, self._folders, self._log, model=model)
+
+    def severities(self, model: str) -> dict[tuple[str, str | None], str]:
+        """Give the severities that people set, by finding's code and column id (None: in every column)."""
+        return history.severities(self._database, model)
+
+    def set_severity(
+        self, model: str, *, code: str, column_id: str | None = None, severity: str | None, **decision: Unpack[Decision]
+    ) -> None:
+        """Say how serious a finding is from now on; what was said before is kept as well.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        code : str
+            The finding's code.
+        column_id : str, optional
+            In this column only.
+        severity : str or None
+            error, warning, info or off; None: as the policy says.
+        **decision
+            ``by`` and ``reason``: who decided, and why.
+
+        Raises
+        ------
+        NotFound
+            There is no such model.
+        InvalidDefinition
+            There is no such severity, or nobody and no reason was named.
+        """
+        with self._database.transaction():
+            self._require(model)
+            history.set_severity(self._database, model, rule=(code, column_id), severity=severity, decision=decision)
 
     def next_version(self, model: str) -> int:
         """Give the number of the next version."""
@@ -350,19 +384,6 @@ class Models:
             replace(load(ModelVersion, record), stage=_stage(champion=bool(champion), promoted=promoted))
             for record, champion, promoted in self._database.rows(sql, parameters)
         )
-
-    def _files_of_only(self, model: str) -> list[Any]:
-        raw = self._database.rows(
-            "SELECT DISTINCT raw_name FROM batches WHERE model = ? AND raw_name IS NOT NULL "
-            "AND raw_name NOT IN (SELECT raw_name FROM batches WHERE model <> ? AND raw_name IS NOT NULL)",
-            [model, model],
-        )
-        artifacts = self._database.rows(
-            "SELECT DISTINCT artifact_sha256 FROM versions WHERE model = ? "
-            "AND artifact_sha256 NOT IN (SELECT artifact_sha256 FROM versions WHERE model <> ?)",
-            [model, model],
-        )
-        return [self._folders.raw / r[0] for r in raw] + [self._folders.artifact(r[0]) for r in artifacts]
 
     def _require(self, model: str) -> None:
         if not self._scalar("SELECT count(*) FROM aliases WHERE model = ?", [model]):

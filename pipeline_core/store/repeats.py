@@ -8,6 +8,7 @@ here it is written down as the batch comes in, for all who count. Neighbours: ``
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,13 +21,22 @@ from pipeline_core.store.database import Database, parquet
 REPEATS = pa.schema([("batch_id", pa.string()), ("row_number", pa.int64()), ("same", pa.bool_())])
 """Stored rows whose id comes again; ``same``: as the same row (event time; values where there is no event time)."""
 
-_REPEATS = """
-SELECT parse_filename(r.filename, true) AS batch_id, r.row_number, bool_and({same}) AS same
-FROM {files} r JOIN incoming i ON i.row_id = r.row_id
+_REPEATED = """
+CREATE OR REPLACE TEMP TABLE repeated AS
+SELECT parse_filename(r.filename, true) AS batch_id, r.row_number AS stored, i.row_number AS coming
+FROM {files} r JOIN {coming} i ON i.row_id = r.row_id
 WHERE NOT EXISTS (
     SELECT 1 FROM replaced p
     WHERE p.model = ? AND p.batch_id = parse_filename(r.filename, true) AND p.row_number = r.row_number)
-GROUP BY ALL ORDER BY batch_id, r.row_number
+"""
+
+# the other columns are read for the repeated ids only: mostly there are none
+_COMPARED = """
+SELECT f.batch_id, f.stored AS row_number, bool_and({same}) AS same
+FROM repeated f
+JOIN {files} r ON parse_filename(r.filename, true) = f.batch_id AND r.row_number = f.stored
+JOIN {coming} i ON i.row_number = f.coming
+GROUP BY ALL ORDER BY f.batch_id, f.stored
 """
 
 # a time that was missing, or is missing now, tells nothing apart
@@ -48,30 +58,37 @@ class Repeats:
         self._database = database
         self._batches = batches
 
-    def find(self, schema: Schema, rows: pa.Table) -> pa.Table:
+    def find(self, schema: Schema, rows: Path) -> pa.Table:
         """Find the accepted rows that rows about to come in would replace.
 
         Parameters
         ----------
         schema : Schema
             The model's; it may not be kept yet.
-        rows : pa.Table
-            Typed rows.
+        rows : Path
+            A Parquet file of typed rows.
 
         Returns
         -------
         pa.Table
             ``REPEATS``; none where the model has no id column: generated ids never repeat.
         """
-        files = self._batches.rows_paths(schema.model) if schema.id is not None else ()
-        if not files:
+        stored = self._batches.rows_paths(schema.model) if schema.id is not None else ()
+        if not stored:
             return REPEATS.empty_table()
-        compared, same = ["event_at"], _SAME_TIME
+        same = _SAME_TIME
         if schema.time is None:
-            compared = [c.column_id for c in schema.features]
-            same = " AND ".join(f"r.{identifier(c)} IS NOT DISTINCT FROM i.{identifier(c)}" for c in compared)
-        with self._database.incoming(rows.select(["row_id", *compared])):
-            return self._database.table(_REPEATS.format(files=parquet(files), same=same), [schema.model]).cast(REPEATS)
+            columns = [identifier(c.column_id) for c in schema.features]
+            same = " AND ".join(f"r.{c} IS NOT DISTINCT FROM i.{c}" for c in columns)
+        files, coming = parquet(stored), parquet([rows])
+        database = self._database
+        database.run(_REPEATED.format(files=files, coming=coming), [schema.model])
+        try:
+            if not database.rows("SELECT 1 FROM repeated LIMIT 1"):
+                return REPEATS.empty_table()
+            return database.table(_COMPARED.format(files=files, coming=coming, same=same)).cast(REPEATS)
+        finally:
+            database.run("DROP TABLE repeated")
 
     def rows(self, model: str, repeats: pa.Table) -> dict[str, pa.Table]:
         """Read the stored rows that are to be replaced.

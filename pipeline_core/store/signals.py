@@ -13,8 +13,10 @@ from datetime import datetime
 import pyarrow as pa
 
 from pipeline_core.errors import NotFound, Stale
-from pipeline_core.records import Alert, WatchReport, WindowReport, dump_text, load
+from pipeline_core.records import Alert, Ruling, WatchReport, WindowReport, dump_text, load
 from pipeline_core.store.database import Database, naive
+
+_QUARANTINED = "batch_quarantined"  # the alert whose message begins with the batch it is about
 
 _PREDICTED = pa.schema([
     pa.field("row_id", pa.string()),
@@ -329,6 +331,22 @@ class Signals:
             if alert.acknowledged_at is not None:
                 raise Stale(f"This alert was acknowledged by {alert.acknowledged_by} already. Reload the list.")
             return self._put(replace(alert, acknowledged_by=by, acknowledged_at=at or self._database.now(), note=note))
+
+    def close_batch(self, model: str, batch_id: str, *, ruling: Ruling) -> None:
+        """Acknowledge the open alerts about a batch in the name of the person who decided on it.
+
+        Parameters
+        ----------
+        model : str
+            The model's name.
+        batch_id : str
+            The batch.
+        ruling : Ruling
+            Who decided, when and why.
+        """
+        for alert in self.alerts(model, open_only=True):
+            if alert.code == _QUARANTINED and alert.message.startswith(f"Batch {batch_id} "):
+                self.acknowledge(alert.alert_id, by=ruling.decided_by, note=ruling.reason, at=ruling.decided_at)
 
     def reopen(self, alert_id: str) -> Alert:
         """Take an acknowledgement back; the note stays.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline_core.records import Column, ColumnType, Grid, Role, Schema, Task, TimeUnit, dump_text, load
+from pipeline_core.stats.grids import CELLS, bin_starts, cells_of
 
 ROWS = 1_000_000
 NUMBERS, LEVELS = 20, (3, 5, 8, 12, 20, 30, 50, 80, 120, 200)
@@ -32,9 +34,9 @@ def make(where: Path, rows: int = ROWS) -> None:
         return
     where.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
-    reference = _table(rng, rows, shift=0.0)
+    reference = table(rng, rows, shift=0.0)
     pq.write_table(reference, where / "reference.parquet", compression="zstd", row_group_size=ROW_GROUP)
-    current = _table(rng, rows, shift=0.05)
+    current = table(rng, rows, shift=0.05)
     pq.write_table(current, where / "current.parquet", compression="zstd", row_group_size=ROW_GROUP)
     (where / "schema.json").write_text(dump_text(_schema(reference)), encoding="utf-8")
 
@@ -44,7 +46,8 @@ def schema(where: Path) -> Schema:
     return load(Schema, (where / "schema.json").read_text(encoding="utf-8"))
 
 
-def _table(rng: np.random.Generator, rows: int, *, shift: float) -> pa.Table:
+def table(rng: np.random.Generator, rows: int, *, shift: float) -> pa.Table:
+    """Draw numbers and categories, 5 % of each null."""
     columns: dict[str, pa.Array] = {}
     for place in range(NUMBERS):
         values = _numbers(rng, place, rows) + (shift if place % 4 == 0 else 0.0)
@@ -67,13 +70,13 @@ def _numbers(rng: np.random.Generator, place: int, rows: int) -> np.ndarray:
     return rng.poisson(lam=4 ** (place - 14), size=rows).astype(np.float64)
 
 
-def _schema(table: pa.Table) -> Schema:
+def _schema(rows: pa.Table) -> Schema:
     columns, grids = [], []
-    for name in table.column_names:
-        number = table.schema.field(name).type == pa.float64()
+    for name in rows.column_names:
+        number = rows.schema.field(name).type == pa.float64()
         kind = ColumnType.NUMBER if number else ColumnType.CATEGORY
         columns.append(Column(column_id=name, name=name, type=kind, role=Role.FEATURE))
-        grids.append(_grid(name, table.column(name).slice(0, SAMPLE)) if number else Grid(column_id=name, kind="level"))
+        grids.append(_grid(name, rows.column(name).slice(0, SAMPLE)) if number else Grid(column_id=name, kind="level"))
     return Schema(
         model="bench",
         schema_version=1,
@@ -91,4 +94,6 @@ def _grid(name: str, sample: pa.ChunkedArray) -> Grid:
     if len(np.unique(values)) <= DISTINCT_MAX:
         return Grid(column_id=name, kind="value")
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    return Grid(column_id=name, kind="cells", centre=float(middle), spread=float(high - low))
+    grid = Grid(column_id=name, kind="cells", centre=float(middle), spread=float(high - low))
+    rows = np.bincount(cells_of(values, grid).astype(np.intp), minlength=CELLS)
+    return replace(grid, starts=bin_starts(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline_core.flows import compute, intake, release, watch
+from pipeline_core.errors import PipelineError
+from pipeline_core.flows import compute, feeds, intake, release, watch
+from pipeline_core.records import Feed, FeedKind
 from pipeline_core.store.home import Store
 
 MODEL = "hostile"
@@ -87,6 +90,12 @@ def scene(home: Path) -> None:
         broken = rows(300, seed=9, day=15).drop_columns([SCRIPT, IMAGE])
         intake.receive(store, MODEL, file("broken", broken.append_column(f"{BEACON}2", broken[BEACON])), source=SOURCE)
         watch.check(store, MODEL)
+        folder = Feed(
+            name="inbox", model=MODEL, kind=FeedKind.FOLDER, settings={"root": f"/{BEACON} {IMAGE}"}, added_at=store.now()
+        )  # fmt: skip
+        feeds.add_source(store, folder)
+        with suppress(PipelineError):  # there is no such folder: the page repeats its name
+            feeds.run_source(store, folder.name)
         alert = store.signals.alerts(MODEL)[-1]
         store.signals.acknowledge(alert.alert_id, by=BY, at=datetime.now(UTC), note=REASON)
         release.train(store, MODEL, estimator="logistic_regression", compute=compute.in_process)

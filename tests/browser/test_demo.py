@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import App, open_page, running_app, settled
 
-PAGES = ("overview", "drift", "alerts", "batches", "define", "training", "challenge", "registry")
+PAGES = ("overview", "drift", "alerts", "batches", "sources", "define", "training", "challenge", "registry")
 SHOTS = os.environ.get("SHOTS")
 
 

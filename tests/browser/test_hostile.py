@@ -27,6 +27,8 @@ PAGES = {
     "batches": ("1 is quarantined",),
     "batches?batch=b-0004": (f"Column '{hostile.SCRIPT}'", f"Column '{hostile.IMAGE}'", "<img src=x onerror"),
     "batches?batch=b-0003": ("<img src=x onerror", hostile.LEVELS[0]),
+    "sources": ("1 source", "1 failed", "onerror=alert(1)"),
+    "sources?source=inbox": ("inbox (folder, only when asked) failed", "onerror=alert(1)"),
     "training": (hostile.SCRIPT, hostile.BEACON, ":smile: :material/bolt: :red[x]"),
     "training?versions=2,1": ("v2, v1 compared", hostile.SCRIPT),
     "challenge": ("v2",),
@@ -138,6 +140,26 @@ def test_what_opens_on_a_click_is_read_too(visit: Visit, app: App) -> None:
     visit.was_quiet()
 
 
+def test_what_a_refused_batch_opens_on_a_click_is_read_too(visit: Visit, app: App) -> None:
+    page = visit.page
+    page.goto(f"{app.url}/batches?model={hostile.MODEL}&batch=b-0004")
+    settled(page)
+    page.get_by_text("Why this rule?").first.click()
+    settled(page)
+    expect(page.get_by_text("How serious is it from now on?")).to_be_visible()
+    assert page.evaluate(INTRUDERS) == []
+    page.keyboard.press("Escape")
+    for name in ("Rows as they arrived", "Ledger", "Columns"):
+        page.get_by_role("tab", name=name).click()
+        settled(page)
+        page.wait_for_timeout(700)
+        assert page.evaluate(INTRUDERS) == []
+    assert hostile.FEATURES[15] in visible(page)
+    page.locator(".st-key-batch_discard button").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    visit.was_quiet()
+
+
 def test_a_first_file_of_hostile_columns_can_be_corrected(visit: Visit, app: App) -> None:
     files = app.home.parent / "files"
     page = visit.page
@@ -152,7 +174,7 @@ def test_a_first_file_of_hostile_columns_can_be_corrected(visit: Visit, app: App
     settled(page)
     page.wait_for_timeout(700)
     told = visible(page)
-    for text in (hostile.IMAGE, hostile.TARGET, "1,500 rows and 24 columns"):
+    for text in (hostile.IMAGE, hostile.TARGET, "24 columns; its first 1,500 rows were looked at"):
         assert text in told
     visit.was_quiet()
 

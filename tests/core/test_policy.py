@@ -8,6 +8,7 @@ import pytest
 
 from pipeline_core.errors import InvalidDefinition, nearest
 from pipeline_core.policy import Policy, load_policy
+from pipeline_core.records import dump, load
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
@@ -18,6 +19,14 @@ def test_a_file_overrides_what_it_names(tmp_path: Path) -> None:
     (tmp_path / "policy.toml").write_text("alpha = 0.01\nwindow_rows_min = 500\n", encoding="utf-8")
     policy = load_policy(tmp_path)
     assert (policy.alpha, policy.window_rows_min, policy.seed) == (0.01, 500, 7)
+
+
+def test_a_table_says_how_bad_a_finding_is(tmp_path: Path) -> None:
+    text = 'seed = 3\n[severity]\nimputed = "error"\ncolumn_extra = "off"\nno_rows = "error"\n'
+    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    policy = load_policy(tmp_path)
+    assert (policy.seed, policy.severities) == (3, {"imputed": "error", "column_extra": "off", "no_rows": "error"})
+    assert load(Policy, dump(policy)) == policy
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,12 @@ def test_a_file_overrides_what_it_names(tmp_path: Path) -> None:
         ("drift_effect_min = inf", "drift_effect_min is inf"),
         ("shap_rows = 1e3", "shap_rows is 1000.0; a whole number of at least 1 is allowed"),
         ("gate_rows_max = 0", "gate_rows_max is 0; a whole number"),
+        ("severities = 1", "sets 'severities', which is no knob"),
+        ("severity = 'error'", "a table [severity] of lines"),
+        ("[severity]\nimputd = 'error'", "[severity] names 'imputd', which is no finding. Did you mean 'imputed'?"),
+        ("[severity]\nimputed = 'fatal'", "imputed is 'fatal'; error, warning, info, off are allowed"),
+        ("[severity]\nimputed = true", "imputed is True; error, warning, info, off are allowed"),
+        ("[severity]\nno_rows = 'off'", "a batch without rows is an error always"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_value(tmp_path: Path, text: str, said: str) -> None:

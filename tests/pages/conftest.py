@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -240,7 +241,9 @@ def fill(
     for number in range(-1, WEEKS):
         report = batch(number, model=model)
         rows = typed(report)
-        store.batches.add(report, rows=rows, counts=counted(rows))
+        with store.work_dir() as work:
+            pq.write_table(rows, work / "rows.parquet")
+            store.batches.add(report, rows=work / "rows.parquet", counts=counted(rows))
     if champion:
         _crown(store, model)
     if watched and champion:

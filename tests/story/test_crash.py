@@ -58,7 +58,7 @@ class Acknowledged:
 
     def settle(self, point: str) -> None:
         """Add what the fault point says was committed without being acknowledged."""
-        if point == "receive.after_commit":
+        if point in {"receive.after_commit", "acknowledge.before_flush", "acknowledge.after_flush"}:
             self.batches.append(f"b-{len(self.batches) + 1:04d}")
         if point == "train.after_commit":
             self.versions.append(len(self.versions) + 1)
@@ -118,7 +118,7 @@ def check_it_goes_on(store: Store, said: Acknowledged) -> None:
         assert len(store.batches.list("bank")) == before
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("rule.")])
 def test_whatever_is_killed_what_was_acknowledged_is_whole(tmp_path: Path, point: str) -> None:
     said = Acknowledged()
     for run, hit in enumerate(HITS):
@@ -129,6 +129,7 @@ def test_whatever_is_killed_what_was_acknowledged_is_whole(tmp_path: Path, point
         with Store.open(tmp_path) as store:
             assert time.monotonic() - started < REOPEN_S
             assert store.revision >= said.revision
+            assert (store.losses, store.notices) == ((), ())
             check_batches(store, said)
             check_models(store, said)
             check_it_goes_on(store, said)

@@ -16,10 +16,14 @@ import pyarrow.compute as pc
 
 from pipeline_core.errors import InvalidDefinition, NotFound, nearest
 from pipeline_core.records import Column, ColumnBaseline, ColumnType, Grid, Role, Schema, Task, TimeUnit
+from pipeline_core.stats.gaps import null_patterns
+from pipeline_core.stats.grids import CELLS, bin_starts, cells_of
+from pipeline_core.stats.spikes import common_values
 
 LEVELS_KEPT = 200
 NUMBER_LEVELS_MAX = 20
 QUANTILES = 1_001
+SPIKES_KEPT = 50
 VALUE_CELLS_MAX = 10_000
 EXCLUDED_CELLS_MAX = 1_000
 CALENDAR_ROWS_MIN = 10
@@ -48,7 +52,7 @@ def learn(schema: Schema, rows: pa.Table) -> Schema:
     Returns
     -------
     Schema
-        With classes, positive class, baselines and grids.
+        With classes, positive class, baselines, grids, and the columns that are null together.
 
     Raises
     ------
@@ -70,7 +74,20 @@ def learn(schema: Schema, rows: pa.Table) -> Schema:
         baselines.append(baseline)
         if grid is not None and (column.role in _COUNTED or _may_return(column, baseline)):
             grids.append(grid)
-    return replace(schema, classes=classes, positive=positive, baselines=tuple(baselines), grids=tuple(grids))
+    return replace(
+        schema,
+        classes=classes,
+        positive=positive,
+        baselines=tuple(baselines),
+        grids=tuple(grids),
+        null_patterns=_null_patterns(schema, rows),
+    )
+
+
+def _null_patterns(schema: Schema, rows: pa.Table) -> tuple[tuple[tuple[str, ...], float], ...]:
+    features = [c.column_id for c in schema.features if rows.column(c.column_id).null_count]
+    found = null_patterns({c: rows.column(c).is_null().to_numpy() for c in features})
+    return tuple((columns, n / rows.num_rows) for columns, n in found)
 
 
 def _days(schema: Schema, rows: pa.Table) -> pa.ChunkedArray | None:
@@ -155,10 +172,10 @@ def _number_baseline(plain: dict[str, Any], numbers: Floats) -> ColumnBaseline:
     if not len(numbers):
         return ColumnBaseline(**plain, distinct=0)
     starts = np.flatnonzero(np.concatenate(([True], np.diff(numbers) > 0)))
+    values, n = numbers[starts], np.diff(np.append(starts, len(numbers)))
     levels: dict[str, float] = {}
     if len(starts) <= NUMBER_LEVELS_MAX:
-        shares = np.diff(np.append(starts, len(numbers))) / len(numbers)
-        levels = {f"{v:.15g}": float(s) for v, s in zip(numbers[starts], shares, strict=True)}
+        levels = {f"{v:.15g}": float(s) for v, s in zip(values, n / len(numbers), strict=True)}
     places = np.linspace(0, len(numbers) - 1, QUANTILES).astype(np.intp)
     return ColumnBaseline(
         **plain,
@@ -169,6 +186,10 @@ def _number_baseline(plain: dict[str, Any], numbers: Floats) -> ColumnBaseline:
         levels=levels,
         levels_complete=bool(levels),
         quantiles=tuple(numbers[places].tolist()),
+        spikes=tuple(
+            (value, rows / len(numbers))
+            for value, rows in common_values(values + 0.0, n, rows=len(numbers), most=SPIKES_KEPT)
+        ),
     )
 
 
@@ -177,7 +198,9 @@ def _number_grid(column_id: str, numbers: Floats, *, distinct: int, rows: int) -
         return Grid(column_id=column_id, kind="value")
     low, centre, high = np.quantile(numbers, (0.25, 0.5, 0.75))
     spread = next((float(s) for s in (high - low, numbers.std()) if s > 0 and np.isfinite(s)), 1.0)
-    return Grid(column_id=column_id, kind="cells", centre=float(centre), spread=spread)
+    grid = Grid(column_id=column_id, kind="cells", centre=float(centre), spread=spread)
+    rows_by_cell = np.bincount(cells_of(numbers, grid).astype(np.intp), minlength=CELLS)
+    return replace(grid, starts=bin_starts(rows_by_cell))
 
 
 def _levels(known: pa.ChunkedArray) -> dict[str, int]:

@@ -17,12 +17,18 @@ from pipeline_core.records import ColumnType, TimeUnit
 
 NEAR_UNIQUE_SHARE = 0.5
 NEAR_UNIQUE_LEVELS = 50
+NEAR_CONSTANT_SHARE = 0.999
+"""A column of which so many rows have one value tells little, and a model nothing it can count on."""
+
 TIME_WORDS = ("time", "date", "epoch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One column of a first file. ``distinct`` counts values, nulls apart; ``whole``: all are whole numbers."""
+    """One column of a first file. ``distinct`` counts values, nulls apart; ``whole``: all are whole numbers.
+
+    ``commonest_share``: of the rows, those with the commonest value (or none); counted only where it may be large.
+    """
 
     name: str
     type: ColumnType
@@ -33,6 +39,12 @@ class Look:
     whole: bool = False
     low: float | None = None
     high: float | None = None
+    commonest_share: float = 0.0
+
+    @property
+    def near_constant(self) -> bool:
+        """Nearly all rows have the same value, nulls counted as one."""
+        return self.constant or self.commonest_share >= NEAR_CONSTANT_SHARE
 
     @property
     def constant(self) -> bool:
@@ -120,7 +132,15 @@ def _look(name: str, column: pa.ChunkedArray) -> Look:
         whole=whole,
         low=low,
         high=high,
+        commonest_share=_commonest_share(column, seen + (nulls > 0)),
     )
+
+
+def _commonest_share(column: pa.ChunkedArray, values: int) -> float:
+    # more other values than rows are left for them: no need to count
+    if not len(column) or values - 1 > (1 - NEAR_CONSTANT_SHARE) * len(column):
+        return 0.0
+    return pc.max(column.value_counts().field("counts")).as_py() / len(column)
 
 
 def _natural_type(column: pa.ChunkedArray) -> ColumnType:

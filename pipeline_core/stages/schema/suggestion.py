@@ -7,12 +7,13 @@ nothing is stored from a guess.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_core.records import ColumnType, Role, Task, TimeUnit
+from pipeline_core.records import ColumnType, Finding, Role, Severity, Task, TimeUnit
+from pipeline_core.stages.schema import leakage
 from pipeline_core.stages.schema.looks import Look, look
 from pipeline_core.stages.schema.proposal import default_role, default_task
 
@@ -40,7 +41,10 @@ class ColumnGuess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """A guess about a whole file. ``task`` is None where there is no target that could be one."""
+    """A guess about a whole file. ``task`` is None where there is no target that could be one.
+
+    ``suspects``: features that look as if they knew the target, as far as the rows at hand tell.
+    """
 
     rows: int
     columns: tuple[ColumnGuess, ...]
@@ -51,6 +55,7 @@ class Suggestion:
     exclude: tuple[str, ...]
     task: Task | None
     time_unit: TimeUnit
+    suspects: tuple[Finding, ...] = ()
 
 
 def suggest(table: pa.Table) -> Suggestion:
@@ -85,6 +90,10 @@ def suggest(table: pa.Table) -> Suggestion:
             )
         )
     unit = looks[time].time_unit if time else None
+    task = default_task(looks[target]) if target else None
+    suspects = _suspects(table, columns, target=target, task=task)
+    doubted = {f.column for f in suspects if f.severity is Severity.WARNING}
+    columns = [replace(c, why=_DOUBT) if c.name in doubted else c for c in columns]
     return Suggestion(
         rows=table.num_rows,
         columns=tuple(columns),
@@ -93,16 +102,27 @@ def suggest(table: pa.Table) -> Suggestion:
         id=row_id,
         protected=tuple(c.name for c in columns if c.role is Role.PROTECTED),
         exclude=tuple(c.name for c in columns if c.role is Role.EXCLUDED),
-        task=default_task(looks[target]) if target else None,
+        task=task,
         time_unit=unit or TimeUnit.NONE,
+        suspects=suspects,
     )
 
 
+_DOUBT = "it looks as if it knew the target: keep it only if it is known before"
 _REASONS = {
     Role.TARGET: "its name or its place at the end says that it is what to predict",
     Role.TIME: "it says when each row happened",
     Role.ID: "it names each row once",
 }
+
+
+def _suspects(
+    table: pa.Table, columns: list[ColumnGuess], *, target: str | None, task: Task | None
+) -> tuple[Finding, ...]:
+    if target is None or task is None:
+        return ()
+    features = {c.name: table.column(c.name) for c in columns if c.role is Role.FEATURE}
+    return leakage.find(features, table.column(target), target=target, task=task)
 
 
 def _guess_target(looks: list[Look]) -> str | None:
@@ -141,6 +161,8 @@ def _rest(table: pa.Table, seen: Look) -> tuple[Role, str]:
         return Role.EXCLUDED, "it counts the rows"
     if default_role(seen) is Role.EXCLUDED:
         return Role.EXCLUDED, "it is a time" if seen.is_time else "nearly every row has its own text"
+    if seen.near_constant:
+        return Role.FEATURE, "nearly all rows have the same value: it will hardly help"
     return Role.FEATURE, "it may help to predict the target"
 
 

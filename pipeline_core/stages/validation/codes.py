@@ -1,30 +1,14 @@
-"""The stable names of findings; ``docs/findings.md`` explains each, and a house test compares."""
+"""The stable names of findings as the checks use them, and how findings write shares.
+
+Neighbours: ``records.codes`` lists the names, because the policy file uses them too; every check of this package takes
+them from here. It refuses other words for a share than these.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pipeline_core.records.codes import CODES, OFF, SEVERITIES, FindingCode
 
-
-class FindingCode(StrEnum):
-    """What a finding is about."""
-
-    NO_ROWS = "no_rows"
-    COLUMN_MISSING = "column_missing"
-    COLUMN_EXTRA = "column_extra"
-    TYPE_CHANGED = "type_changed"
-    ALL_NULL = "all_null"
-    NULL_SHARE_UP = "null_share_up"
-    NULL_SHARE_DOWN = "null_share_down"
-    OUT_OF_RANGE = "out_of_range"
-    UNSEEN_CATEGORY = "unseen_category"
-    DISTRIBUTION_SHIFT = "distribution_shift"
-    DUPLICATE_IDS = "duplicate_ids"
-    IDS_KNOWN = "ids_known"
-    EVENT_TIME_MISSING = "event_time_missing"
-    TARGET_UNKNOWN = "target_unknown"
-
-
-CODES = tuple(FindingCode)
+__all__ = ["CODES", "OFF", "SEVERITIES", "FindingCode", "percent"]
 
 
 def percent(share: float) -> str:

@@ -25,6 +25,7 @@ CELLS = Grid(column_id="c001", kind="cells", centre=0.0, spread=1.35)
 VALUE = Grid(column_id="c002", kind="value")
 LEVEL = Grid(column_id="c003", kind="level")
 GRIDS = (CELLS, VALUE, LEVEL)
+BINNED = Grid(column_id="c001", kind="cells", spread=1.35, starts=(0, *range(16_000, 50_000, 40)))
 
 
 def rows(count: int, *, seed: int = 1, step: timedelta = timedelta(hours=1), start: datetime = START) -> pa.Table:
@@ -145,12 +146,12 @@ def test_a_column_that_a_file_lacks_is_null_there(tmp_path: Path) -> None:
     assert found.nulls >= 10
 
 
+@pytest.mark.parametrize("coarse", [Grid(column_id="c001", kind="cells", centre=0.0, spread=300.0), BINNED])
 @pytest.mark.parametrize("shift", [0.0, 0.4])
-def test_exact_ks_equals_scipy(tmp_path: Path, shift: float) -> None:
+def test_exact_ks_equals_scipy(tmp_path: Path, shift: float, coarse: Grid) -> None:
     tables = [rows(3_000), rows(4_000, seed=2)]
     moved = tables[1].set_column(3, "c001", pa.array(tables[1].column("c001").to_numpy() + shift, from_pandas=True))
     files = [write(tmp_path, "a.parquet", tables[0]), write(tmp_path, "b.parquet", moved)]
-    coarse = Grid(column_id="c001", kind="cells", centre=0.0, spread=300.0)
     expected = ks_2samp(
         tables[0].column("c001").drop_null().to_numpy(), moved.column("c001").drop_null().to_numpy()
     ).statistic
@@ -161,17 +162,18 @@ def test_exact_ks_equals_scipy(tmp_path: Path, shift: float) -> None:
     assert found[None] == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("grid", [CELLS, BINNED])
 @pytest.mark.parametrize("buckets", [[START, START + timedelta(days=20), START + timedelta(days=41)], 500])
-def test_exact_ks_of_several_windows(tmp_path: Path, buckets: list[datetime] | int) -> None:
+def test_exact_ks_of_several_windows(tmp_path: Path, buckets: list[datetime] | int, grid: Grid) -> None:
     base_rows, now = rows(1_500, seed=3), rows(1_000, seed=4)
     files = [write(tmp_path, "a.parquet", base_rows), write(tmp_path, "b.parquet", now)]
     since = START + timedelta(hours=5)
     with DuckEngine() as engine:
-        base = profiling.columns(engine.counts(files[:1], [CELLS], buckets="one"))["c001"]
-        windows = profiling.windows(engine.counts(files[1:], [CELLS], buckets=buckets, since=since))
+        base = profiling.columns(engine.counts(files[:1], [grid], buckets="one"))["c001"]
+        windows = profiling.windows(engine.counts(files[1:], [grid], buckets=buckets, since=since))
         pairs = {bucket: aligned(base, columns["c001"]) for bucket, columns in windows.items()}
         current = Rows(files=(files[1],), since=since)
-        found = engine.exact_ks(Rows(files=(files[0],)), current, CELLS, pairs=pairs, buckets=buckets)
+        found = engine.exact_ks(Rows(files=(files[0],)), current, grid, pairs=pairs, buckets=buckets)
     values = now.column("c001").to_numpy()[5:]
     cuts = [480 - 5, 984 - 5] if isinstance(buckets, list) else [500]
     before = base_rows.column("c001").drop_null().to_numpy()

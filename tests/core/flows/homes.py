@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline_core.records import BatchReport, BatchStatus, Schema, Task, TimeUnit
 from pipeline_core.store.home import Store
@@ -29,7 +30,7 @@ def deliver(store: Store, schema: Schema, labelled: pa.Table) -> BatchReport:
     """Put accepted rows in; the target column labels them."""
     rows = labelled.drop_columns(["label"])
     span = pc.min_max(rows["event_at"]).as_py()
-    with store.transaction():
+    with store.work_dir() as work, store.transaction():
         batch_id = store.batches.next_id(schema.model)
         report = BatchReport(
             model=schema.model,
@@ -43,4 +44,6 @@ def deliver(store: Store, schema: Schema, labelled: pa.Table) -> BatchReport:
             first_event_at=span["min"].replace(tzinfo=UTC),
             last_event_at=span["max"].replace(tzinfo=UTC),
         )
-        return store.batches.add(report, rows=rows)
+        file = work / "rows.parquet"
+        pq.write_table(rows, file)
+        return store.batches.add(report, rows=file)

@@ -18,7 +18,6 @@ from pipeline_core.errors import NotFound, Unreadable
 from pipeline_core.flows import arrival, intake
 from pipeline_core.flows.arrival import receive
 from pipeline_core.records import AlertLevel, BatchStatus, Role
-from pipeline_core.stages import validation
 from pipeline_core.store.home import Store
 from tests.core.flows.deliveries import START, columns, parquet
 
@@ -203,10 +202,10 @@ def test_a_batch_that_came_in_between_is_noticed(keyed: Store, tmp_path: Path) -
     again = {k: v[:20] for k, v in customers(1).items()}
     schema = keyed.models.schema("m")
     arrived = arrival.arrive(keyed, parquet(tmp_path, again))
-    typed = validation.type_rows(arrived.table, schema, sha256=arrived.sha256, received_at=arrived.received_at)
-    judged = arrival.judge(keyed, schema, typed)
-    receive(keyed, "m", parquet(tmp_path, {k: v[10:30] for k, v in customers(1).items()}, "between.parquet"))
-    kept = arrival.keep(keyed, schema, arrived=arrived, judged=judged)
+    with keyed.work_dir() as folder:
+        judged = arrival.judge(keyed, schema, arrival.take(keyed, schema, arrived, folder=folder))
+        receive(keyed, "m", parquet(tmp_path, {k: v[10:30] for k, v in customers(1).items()}, "between.parquet"))
+        kept = arrival.keep(keyed, schema, arrived=arrived, judged=judged)
     assert kept.batch_id == "b-0003"
     assert "b-0001, b-0002" in next(f.message for f in kept.findings if f.code == "ids_known")
     counts = keyed.batches.counts("m")

@@ -183,11 +183,6 @@ def wait_for(true: Callable[[], bool], *, within_s: float = 30) -> None:
         time.sleep(0.05)
 
 
-def test_an_error_of_no_known_kind_is_a_failed_computation() -> None:
-    with pytest.raises(ComputeFailed, match=r"odd \(Unheard\)"):
-        compute._answer({"error": "Unheard", "message": "odd"}, Told)
-
-
 def test_the_childs_side_writes_an_answer_or_a_known_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

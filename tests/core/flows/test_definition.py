@@ -35,7 +35,11 @@ def test_define_keeps_the_schema_and_the_first_batch(store: Store, tmp_path: Pat
     assert (made.schema.task, made.schema.positive, made.schema.classes) == (Task.BINARY, "yes", ("no", "yes"))
     assert (made.schema.time_unit, made.schema.schema_version) == (TimeUnit.CLOCK, 1)
     assert (made.batch.batch_id, made.batch.status, made.batch.labelled_rows) == ("b-0001", BatchStatus.ACCEPTED, 400)
-    assert (made.batch.source, made.batch.findings) == ("first", ())
+    # every 'north' has the same answer in these rows, which no honest feature has
+    assert (made.batch.source, [(f.code, f.column) for f in made.batch.findings]) == (
+        "first",
+        [("leakage_suspect", "city")],
+    )
     assert [g.column_id for g in made.schema.grids] == ["c002", "c003", "c004", "c005", "c006"]
     assert store.batches.counts("loans-1").num_rows > 0
 
@@ -135,11 +139,14 @@ def test_what_was_not_counted_cannot_become_a_feature(store: Store, tmp_path: Pa
         define(store, "n", path, target="y", features=("note",))
 
 
-def test_preview_stores_nothing(tmp_path: Path) -> None:
-    seen = preview(parquet(tmp_path, wide()))
+def test_preview_stores_nothing(store: Store, tmp_path: Path) -> None:
+    before = {p.relative_to(store.home) for p in store.home.rglob("*")}
+    seen = preview(store, parquet(tmp_path, wide()))
     assert seen.rows.num_rows == 20
     assert (seen.suggestion.target, seen.suggestion.time, seen.suggestion.rows) == ("y", "when", 400)
-    assert list(tmp_path.iterdir()) == [tmp_path / "more.parquet"]
+    assert (seen.unpacked.reading.format, seen.unpacked.doubts) == ("parquet", ())
+    assert {p.relative_to(store.home) for p in store.home.rglob("*")} == before
+    assert store.models.names() == ()
 
 
 def test_defining_again_keeps_the_positive_class_unless_another_is_named(store: Store, tmp_path: Path) -> None:
@@ -169,8 +176,8 @@ def test_a_quarantined_file_defines_a_model_and_is_its_batch_or_does_neither(
         bad = Finding(code="x", column=None, severity=Severity.ERROR, message="Meanwhile.")
         seen = iter([(), (bad,)])
 
-        def second_thoughts(*given: Any) -> arrival.Judged:
-            return replace(judged(*given), findings=next(seen), batch_id="b-0099")
+        def second_thoughts(*given: Any, **more: Any) -> arrival.Judged:
+            return replace(judged(*given, **more), findings=next(seen), batch_id="b-0099")
 
         patched.setattr(arrival, "judge", second_thoughts)
         patched.setattr("pipeline_core.flows.definition.judge", second_thoughts)

@@ -1,15 +1,7 @@
-"""Answers as text for a terminal and as files for a spreadsheet."""
+"""Answers as text for a terminal."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
-
-from pipeline_core.errors import InvalidDefinition
 from pipeline_core.service import lines
 from pipeline_core.service.verbs import VERBS
 
@@ -37,7 +29,9 @@ def test_the_demo_and_an_empty_home() -> None:
     assert lines.lines("demo", {"model": "lending", "removed": True}) == ["The demo model lending is removed."]
     built = {"model": "lending", "champion": 1, "batches": 53}
     assert lines.lines("demo", built) == ["The demo model lending is ready: champion 1, 53 batches."]
-    assert lines.lines("status", {"home": "/x", "models": []})[0].startswith("No models in /x yet.")
+    assert lines.lines("status", {"home": "/x", "models": [], "losses": [], "notices": []})[0].startswith(
+        "No models in /x yet."
+    )
 
 
 def test_control_characters_of_a_name_stay_out_of_the_terminal() -> None:
@@ -49,43 +43,7 @@ def test_control_characters_of_a_name_stay_out_of_the_terminal() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [
-        ("=1+1", "'=1+1"),
-        ("@x", "'@x"),
-        ("-cmd", "'-cmd"),
-        ("\tx", "'\tx"),
-        ("\rx", "'\rx"),
-        ("\0x", "'\0x"),
-        (" =x", "' =x"),
-        ("-inf", "'-inf"),
-        ("-12", "-12"),
-        ("-1.5e-05", "-1.5e-05"),
-        ("a=1", "a=1"),
-        (None, None),
-    ],
-)
-def test_formulas_are_disarmed_and_numbers_stay(text: str | None, safe: str | None) -> None:
-    assert lines.harmless(text) == safe
-
-
-@pytest.fixture
-def predictions() -> pa.Table:
-    return pa.table({"row_id": ["=A1", "b"], "prediction": ["yes", "no"], "score": [0.75, 0.25]})
-
-
-def test_predictions_as_csv_parquet_and_json_lines(predictions: pa.Table, tmp_path: Path) -> None:
-    for ending in ("csv", "parquet", "jsonl"):
-        lines.write(predictions, tmp_path / f"p.{ending}")
-    assert (tmp_path / "p.csv").read_text().splitlines()[1] == '"\'=A1","yes",0.75'
-    assert pq.read_table(tmp_path / "p.parquet").equals(predictions)
-    first = json.loads((tmp_path / "p.jsonl").read_text().splitlines()[0])
-    assert first == {"row_id": "=A1", "prediction": "yes", "score": 0.75}
-
-
-def test_a_file_that_cannot_be_written_says_why(predictions: pa.Table, tmp_path: Path) -> None:
-    with pytest.raises(InvalidDefinition, match="no ending"):
-        lines.write(predictions, tmp_path / "p.xlsx")
-    with pytest.raises(InvalidDefinition, match="cannot be written"):
-        lines.write(predictions, tmp_path / "none" / "p.csv")
+def test_what_was_lost_is_said_first() -> None:
+    loss = {"batch_id": "b-0007", "model": "m", "source": "a.csv", "missing": "rows"}
+    said = lines.lines("status", {"home": "/x", "models": [], "losses": [loss], "notices": ["The log was mended."]})
+    assert said[:3] == ["Lost: batch b-0007 of m (a.csv, rows)", "Bring them back with: restore", "The log was mended."]

@@ -28,10 +28,10 @@ def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "
     return answer
 
 
-def test_the_verbs_are_the_twelve_of_the_product() -> None:
+def test_the_verbs_are_those_of_the_product() -> None:
     assert set(VERBS) == {
-        "define", "receive", "train", "challenge", "promote", "rollback", "score", "labels", "check", "lineage", "demo",
-        "status",
+        "define", "receive", "readmit", "discard", "restore", "train", "challenge", "promote", "rollback", "score", "labels", "check", "lineage", "demo",
+        "status", "source add", "source list", "source run", "source change", "source remove",
     }  # fmt: skip
     assert {name for name, verb in VERBS.items() if verb.long} == {"train", "challenge", "check", "demo"}
 

@@ -12,8 +12,9 @@ import pytest
 from pipeline_core.errors import ComputeFailed, NotFound, StoreBroken
 from pipeline_core.records import Job, JobStatus
 from pipeline_core.service import host, verbs
+from pipeline_core.service.asking import Call, Verb
 from pipeline_core.service.host import Host
-from pipeline_core.service.verbs import Answer, Call, Verb
+from pipeline_core.service.verbs import Answer
 from pipeline_core.store.home import Store
 from tests.core.service.conftest import DEFINE, Files
 

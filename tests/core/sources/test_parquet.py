@@ -15,7 +15,8 @@ import pytest
 
 from pipeline_core.errors import Unreadable
 from pipeline_core.policy import Policy
-from pipeline_core.sources import files, parquet
+from pipeline_core.records import Reading
+from pipeline_core.sources import files, simple
 
 POLICY = Policy()
 
@@ -61,7 +62,7 @@ def test_repeated_text_within_the_limit_is_read(tmp_path: Path) -> None:
 
 
 def test_a_list_too_large_to_be_written_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "_SLICE_ITEMS", 100)
+    monkeypatch.setattr(simple, "_ITEMS_MAX", 100)
     told = files.read(put(tmp_path, pa.table({"a": [[1] * 200, None], "b": [1, 2]})), policy=POLICY)
     assert told.to_pylist() == [{"a": "(too large)", "b": 1}, {"a": None, "b": 2}]
 
@@ -131,3 +132,24 @@ def test_rows_without_columns_and_no_rows_are_a_sentence(tmp_path: Path) -> None
         out.write_table(pa.table({}))
     with pytest.raises(Unreadable, match="no rows"):
         files.read(path, policy=POLICY)
+
+
+def test_row_groups_are_sliced_and_a_wide_one_is_halved(tmp_path: Path) -> None:
+    table = pa.table({"a": pa.array(np.arange(200_000)), "s": repeated("x" * 2_000, 200_000)})
+    path = put(tmp_path, table)
+    with files.open_file(path, policy=POLICY, work=tmp_path) as incoming:
+        sizes = [(p.num_rows, p.nbytes) for p in incoming.slices()]
+    assert sum(rows for rows, _ in sizes) == 200_000
+    assert max(rows for rows, _ in sizes) <= 65_536
+    assert max(bytes_ for _, bytes_ in sizes) < 70_000_000
+
+
+def test_a_cell_that_is_a_document_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="row 1 of column 'a' is a text of 1,000,001 bytes"):
+        files.read(put(tmp_path, pa.table({"a": ["x", "y" * 1_000_001]})), policy=POLICY)
+
+
+def test_told_nulls_are_nulls(tmp_path: Path) -> None:
+    path = put(tmp_path, pa.table({"a": [-200, 1], "s": ["-", "x"]}))
+    told = files.read(path, policy=POLICY, reading=Reading(nulls=("-200", "-")))
+    assert told.to_pylist() == [{"a": None, "s": None}, {"a": 1, "s": "x"}]

@@ -20,7 +20,7 @@ from pipeline_core.records import (
     WatchReport,
     WindowReport,
 )
-from pipeline_core.stages.alerts import CODES, alerts_of, batch_alert, window_level
+from pipeline_core.stages.alerts import CODES, alerts_of, batch_alerts, window_level
 
 POLICY = Policy()
 START = datetime(2025, 3, 3, tzinfo=UTC)
@@ -206,8 +206,7 @@ def test_a_quarantined_batch_pages_with_its_errors(count: int, more: bool) -> No
         received_at=START,
         findings=(note, *findings),
     )
-    alert = batch_alert(batch)
-    assert alert is not None
+    (alert,) = batch_alerts(batch, shares={}, policy=POLICY)
     assert (alert.code, alert.level, alert.feature, alert.version, alert.raised_at) == (
         "batch_quarantined",
         AlertLevel.PAGE,
@@ -218,5 +217,36 @@ def test_a_quarantined_batch_pages_with_its_errors(count: int, more: bool) -> No
     assert alert.message.startswith("Batch b-0007 (1,200 rows from 'week.csv') is quarantined: Column x0 is all null.")
     assert "Column z" not in alert.message
     assert ("(and 2 more)" in alert.message) is more
-    assert alert == batch_alert(batch)
-    assert batch_alert(replace(batch, status=BatchStatus.ACCEPTED)) is None
+    assert (alert,) == batch_alerts(batch, shares={}, policy=POLICY)
+    assert batch_alerts(replace(batch, status=BatchStatus.ACCEPTED), shares={}, policy=POLICY) == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "severity", "told"),
+    [
+        ("income", Severity.WARNING, [AlertLevel.PAGE]),
+        ("town", Severity.WARNING, [AlertLevel.WATCH]),
+        ("income", Severity.INFO, []),
+    ],
+)
+def test_values_that_were_rewritten_are_told_as_loud_as_the_feature_is_important(
+    column: str, severity: Severity, told: list[AlertLevel]
+) -> None:
+    batch = BatchReport(
+        model="lending",
+        batch_id="b-0007",
+        status=BatchStatus.ACCEPTED,
+        rows=1200,
+        sha256="0" * 64,
+        source="week.csv",
+        received_at=START,
+        findings=(Finding(code="imputed", column=column, severity=severity, message="Nulls are 0 now."),),
+    )
+    raised = batch_alerts(batch, shares={"income": 0.6, "town": 0.1, "age": 0.2, "debt": 0.1}, policy=POLICY)
+    assert [a.level for a in raised] == told
+    assert all((a.code, a.feature) == ("batch_suspect", column) for a in raised)
+    assert all("b-0007 (1,200 rows from 'week.csv') was accepted" in a.message for a in raised)
+    (alone,) = batch_alerts(
+        replace(batch, findings=(replace(batch.findings[0], severity=Severity.WARNING),)), shares={}, policy=POLICY
+    )
+    assert alone.level is AlertLevel.WATCH

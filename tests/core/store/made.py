@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline_core.records import (
     COUNTS,
@@ -20,6 +22,7 @@ from pipeline_core.records import (
     Curves,
     Dataset,
     Decision,
+    Measure,
     Measured,
     ModelVersion,
     Performance,
@@ -115,6 +118,12 @@ def report(
     )
 
 
+def file(rows: pa.Table, folder: Path, name: str = "rows.parquet") -> Path:
+    """Write typed rows as the confined child does."""
+    pq.write_table(rows, folder / name)
+    return folder / name
+
+
 def add_batch(
     store: Store,
     ids: Sequence[str],
@@ -123,6 +132,7 @@ def add_batch(
     target: Sequence[Any] | None = None,
     first_day: int = 0,
     status: BatchStatus = BatchStatus.ACCEPTED,
+    measures: Sequence[Measure] = (),
 ) -> BatchReport:
     """Receive a batch as a flow does; its content is made of the arguments."""
     content = f"{model}{list(ids)}{target}{first_day}".encode()
@@ -131,7 +141,7 @@ def add_batch(
         raw = work / "file.csv"
         raw.write_bytes(content)
         told = report(store.batches.next_id(model), len(ids), content, model=model, status=status)
-        return store.batches.add(told, raw=raw, rows=rows, counts=day_counts(rows))
+        return store.batches.add(told, raw=raw, rows=file(rows, work), counts=day_counts(rows), measures=measures)
 
 
 def add_version(store: Store, *, model: str = "bank", content: bytes = b"pipeline") -> ModelVersion:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ def test_a_batch_comes_back_as_it_went_in(store: Store) -> None:
     assert not list(store.home.rglob("*.tmp"))
 
 
-def test_the_same_content_is_the_same_batch(store: Store) -> None:
+def test_the_same_content_is_the_same_batch(store: Store, tmp_path: Path) -> None:
     first = made.add_batch(store, ["a"], target=["yes"])
     again = made.add_batch(store, ["a"], target=["yes"])
     assert again.duplicate
@@ -48,7 +49,7 @@ def test_the_same_content_is_the_same_batch(store: Store) -> None:
     store.models.define(made.schema("other"))
     with store.transaction():
         told = made.report("b-0001", 1, b"x", model="other")
-        store.batches.add(told, rows=made.typed_rows(["a"]))
+        store.batches.add(told, rows=made.file(made.typed_rows(["a"]), tmp_path))
     assert store.batches.find("other", first.sha256) is None  # known content is known by model
 
 
@@ -76,14 +77,16 @@ def test_quarantined_rows_take_part_in_nothing(store: Store, tmp_path: Path) -> 
 
 
 def test_what_does_not_fit_is_refused_and_leaves_nothing(store: Store, tmp_path: Path) -> None:
-    rows = made.typed_rows(["a"])
+    rows = made.file(made.typed_rows(["a"]), tmp_path)
     raw = tmp_path / "f.csv"
     raw.write_bytes(b"content")
     told = made.report("b-0001", 1, b"content")
     with pytest.raises(InvalidDefinition, match="says 1 rows and brings no rows"):
         store.batches.add(told, raw=raw)
     with pytest.raises(InvalidDefinition, match="brings 2 rows"):
-        store.batches.add(told, raw=raw, rows=made.typed_rows(["a", "b"]))
+        store.batches.add(told, raw=raw, rows=made.file(made.typed_rows(["a", "b"]), tmp_path, "two.parquet"))
+    with pytest.raises(InvalidDefinition, match="no whole Parquet file"):
+        store.batches.add(told, raw=raw, rows=raw)
     with pytest.raises(Unreadable, match="changed while"):
         store.batches.add(made.report("b-0001", 1, b"other"), raw=raw, rows=rows)
     with pytest.raises(Unreadable, match="cannot be copied"):
@@ -92,26 +95,31 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(store: Store, tmp_path:
         store.batches.add(made.report("b-0001", 1, b"content", model="bamk"), raw=raw, rows=rows)
     with pytest.raises(NotFound, match="no batch id"):
         store.batches.add(made.report("../../b", 1, b"content"), raw=raw, rows=rows)
+    assert rows.exists()  # the caller's until it is placed
     assert not [p for p in store.home.rglob("*") if p.suffix in {".parquet", ".csv", ".tmp"}]
     store.batches.add(told, raw=raw, rows=rows)
+    assert not rows.exists()  # moved, not copied
     with pytest.raises(Stale, match="b-0001 by now"):
-        store.batches.add(made.report("b-0001", 1, b"different"), rows=rows)
+        store.batches.add(made.report("b-0001", 1, b"different"), rows=made.file(made.typed_rows(["a"]), tmp_path))
     assert store.batches.read_rows("bank", "b-0001").num_rows == 1
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_said_and_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
-    with pytest.raises(StoreBroken, match=r"cannot be written: No space left on device"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(Unreadable, match=r"cannot be copied into the store: No space left on device"):
         made.add_batch(store, ["a"])
+    with pytest.raises(StoreBroken, match=r"cannot be written: No space left on device"):
+        store.batches.add(made.report("b-0001", 1, b"x"), rows=made.file(made.typed_rows(["a"]), tmp_path))
     assert store.batches.list("bank") == ()
     assert not list(store.home.rglob("*.tmp"))
 
 
-def test_a_batch_without_a_file_has_none(store: Store) -> None:
-    kept = store.batches.add(made.report("b-0001", 1, b"stream"), rows=made.typed_rows(["a"]))
+def test_a_batch_without_a_file_has_none(store: Store, tmp_path: Path) -> None:
+    rows = made.file(made.typed_rows(["a"]), tmp_path)
+    kept = store.batches.add(made.report("b-0001", 1, b"stream"), rows=rows)
     with pytest.raises(NotFound, match="came without a file"):
         store.batches.raw_path(kept)
 
@@ -129,7 +137,8 @@ def test_unknown_batches_name_the_nearest(store: Store) -> None:
 def test_a_strange_suffix_becomes_no_path(store: Store, tmp_path: Path) -> None:
     raw = tmp_path / "f.c sv;"
     raw.write_bytes(b"x")
-    kept = store.batches.add(made.report("b-0001", 1, b"x"), raw=raw, rows=made.typed_rows(["a"]))
+    rows = made.file(made.typed_rows(["a"]), tmp_path)
+    kept = store.batches.add(made.report("b-0001", 1, b"x"), raw=raw, rows=rows)
     assert store.batches.raw_path(kept).name == kept.sha256 + ".bin"
 
 

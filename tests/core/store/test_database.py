@@ -15,7 +15,8 @@ from pipeline_core import sql
 from pipeline_core.errors import PipelineError, Stale, StoreBroken
 from pipeline_core.records import Schema
 from pipeline_core.store import Store
-from pipeline_core.store.database import Database, aware, naive, translated
+from pipeline_core.store.connection import translated
+from pipeline_core.store.database import Database, aware, naive
 from tests.core.store import made
 
 
@@ -127,6 +128,7 @@ def test_a_python_variable_is_not_readable_from_sql(store: Store) -> None:
         (duckdb.TransactionException("Conflict on update!"), Stale, "came first"),
         (duckdb.TransactionException("No space left on device"), StoreBroken, "free disk space"),
         (duckdb.FatalException("invalidated"), StoreBroken, "cannot be trusted"),
+        (duckdb.FatalException("checkpoint: No space left on device"), StoreBroken, "Free disk space"),
         (duckdb.OutOfMemoryException("failed to allocate"), PipelineError, "Memory ran out"),
         (duckdb.BinderException("no such column"), PipelineError, "refused a statement"),
     ],

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
-import pyarrow as pa
 import pytest
 
-from pipeline_core.errors import NotFound, Unreadable
-from pipeline_core.store import files
-from pipeline_core.store.files import Folders, checked_hash, raw_name, remove_files, stage_copy, stage_table, sweep
+from pipeline_core.errors import NotFound, StoreBroken, Unreadable
+from pipeline_core.store import Store, files
+from pipeline_core.store.files import Folders, checked_hash, raw_name, remove_files, stage_copy, stage_move, sweep
 
 SHA = hashlib.sha256(b"x").hexdigest()
 
@@ -41,9 +41,38 @@ def test_a_staged_file_is_complete_before_it_is_in_place(tmp_path: Path) -> None
     assert not list(target.parent.iterdir())
     with pytest.raises(Unreadable, match="cannot be copied"):
         stage_copy(tmp_path, target)
-    table = stage_table(pa.table({"a": [1]}), target)
-    assert table.temporary.stat().st_size > 0
-    assert not table.shared
+    moved = stage_move(source, target)
+    moved.discard()
+    assert (moved.temporary, moved.shared, source.exists()) == (source, False, True)
+
+
+def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "a", tmp_path / "kept" / "a.parquet"
+    source.write_bytes(b"x")
+    target.parent.mkdir()
+    stat = Path.stat
+
+    def elsewhere(path: Path, **named: bool) -> object:
+        return SimpleNamespace(st_dev=-1, st_mode=stat(path).st_mode) if path == source else stat(path, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", elsewhere)
+        moved = stage_move(source, target)
+    assert (moved.temporary.parent, moved.temporary.read_bytes(), moved.taken) == (target.parent, b"x", False)
+    moved.discard()
+    assert [source.exists(), *target.parent.iterdir()] == [True]
+
+
+def test_a_folder_that_cannot_be_written_is_said(store: Store, tmp_path: Path) -> None:
+    source = tmp_path / "a"
+    source.write_bytes(b"x")
+    (tmp_path / "kept").touch()
+    with pytest.raises(StoreBroken, match="a cannot be written: File exists"):
+        stage_move(source, tmp_path / "kept" / "a")
+    staged = stage_move(source, store.home / "rows" / "a")
+    source.unlink()
+    with pytest.raises(StoreBroken, match="a cannot be written: No such file"), store.transaction():
+        staged.place(store._database)
 
 
 def test_a_sweep_takes_old_strays_only(tmp_path: Path) -> None:
@@ -78,10 +107,12 @@ def test_strays_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
 
 def test_a_new_folder_is_flushed_into_the_one_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[Path] = []
-    monkeypatch.setattr(files, "_flush_folder", flushed.append)
+    monkeypatch.setattr(files, "flush_folder", flushed.append)
     folders = Folders(tmp_path / "home")
     folders.make()
+    source = tmp_path / "a"
+    source.write_bytes(b"x")
     assert flushed == [folders.home]
     for batch_id in ("b-0001", "b-0002"):
-        stage_table(pa.table({"a": [1]}), folders.batch_rows("bank", batch_id))
+        stage_copy(source, folders.batch_rows("bank", batch_id))
     assert flushed == [folders.home, folders.rows]

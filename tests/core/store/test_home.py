@@ -148,6 +148,15 @@ def test_a_work_folder_goes_at_the_end(store: Store) -> None:
     assert not folder.exists()
 
 
+def test_a_work_folder_that_cannot_be_made_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipeline_core.store.home.tempfile.mkdtemp", full)
+    with pytest.raises(StoreBroken, match="work cannot be written: No space left on device"), store.work_dir():
+        pass
+
+
 def build(home: Path) -> None:
     """A home with a model that uses every table, and another one."""
     with Store.open(home) as other:

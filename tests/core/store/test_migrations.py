@@ -8,14 +8,14 @@ import pytest
 
 from pipeline_core.errors import StoreBroken
 from pipeline_core.store import Store
-from pipeline_core.store.migrations import MODEL_TABLES
+from pipeline_core.store.migrations import MIGRATIONS, MODEL_TABLES
 
 
 def test_migrations_run_once_and_a_newer_format_is_refused(tmp_path: Path) -> None:
     for _ in range(2):
         with Store.open(tmp_path) as store:
             applied = store._database.rows("SELECT number FROM schema_migrations")
-            assert applied == [(1,), (2,)]
+            assert applied == [(n + 1,) for n in range(len(MIGRATIONS))]
     with Store.open(tmp_path) as store, store.transaction():
         store._database.run("INSERT INTO schema_migrations VALUES (99, NULL)")
     with pytest.raises(StoreBroken, match="has format 99"):

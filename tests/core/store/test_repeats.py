@@ -22,10 +22,15 @@ def schema(*more: Column) -> Schema:
     return replace(plain, columns=(*plain.columns, *more))
 
 
+def find(store: Store, schema: Schema, rows: pa.Table) -> pa.Table:
+    with store.work_dir() as work:
+        return store.repeats.find(schema, made.file(rows, work))
+
+
 def again(store: Store, ids: list[str], *, first_day: int = 0) -> pa.Table:
     """Receive as the door does: look up, add, and write down what is replaced."""
     rows = made.typed_rows(ids, first_day=first_day)
-    found = store.repeats.find(schema(KEY, WHEN), rows)
+    found = find(store, schema(KEY, WHEN), rows)
     parts = []
     for batch_id, old in store.repeats.rows("bank", found).items():
         counts = made.day_counts(old)
@@ -46,29 +51,35 @@ def test_known_ids_are_found_by_batch_with_their_event_time(store: Store) -> Non
     made.add_batch(store, ["d"], first_day=3)
     made.add_batch(store, ["e"], first_day=9, status=BatchStatus.QUARANTINED)
     rows = made.typed_rows(["x", "b", "d", "e"])  # on day 0, 1, 2, 3
-    found = store.repeats.find(schema(KEY, WHEN), rows)
+    found = find(store, schema(KEY, WHEN), rows)
     assert found.schema == REPEATS
     assert found.to_pylist() == [
         {"batch_id": "b-0001", "row_number": 1, "same": True},
         {"batch_id": "b-0002", "row_number": 0, "same": False},
     ]
     blank = rows.set_column(2, "event_at", pa.nulls(4, pa.timestamp("us")))
-    assert store.repeats.find(schema(KEY, WHEN), blank)["same"].to_pylist() == [True, True]
+    assert find(store, schema(KEY, WHEN), blank)["same"].to_pylist() == [True, True]
 
 
 def test_without_an_event_time_the_features_tell(store: Store) -> None:
     made.add_batch(store, ["a", "b", "c"], target=["yes", "no", "no"])
     rows = made.typed_rows(["a", "c"], first_day=50)  # c was on the third line
-    assert store.repeats.find(schema(KEY), rows)["same"].to_pylist() == [True, False]
+    assert find(store, schema(KEY), rows)["same"].to_pylist() == [True, False]
     empty = rows.set_column(3, "c001", pa.nulls(2, pa.float64()))
-    assert store.repeats.find(schema(KEY), empty)["same"].to_pylist() == [False, False]
+    assert find(store, schema(KEY), empty)["same"].to_pylist() == [False, False]
+
+
+def test_ids_that_nobody_has_seen_repeat_nothing_and_leave_nothing_behind(store: Store) -> None:
+    made.add_batch(store, ["a"])
+    assert find(store, schema(KEY, WHEN), made.typed_rows(["b"])) == REPEATS.empty_table()
+    assert store._database.rows("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'repeated'") == [(0,)]
 
 
 def test_generated_ids_and_a_first_batch_repeat_nothing(store: Store) -> None:
     rows = made.typed_rows(["a"])
-    assert store.repeats.find(schema(KEY), rows) == REPEATS.empty_table()
+    assert find(store, schema(KEY), rows) == REPEATS.empty_table()
     made.add_batch(store, ["a"])
-    assert store.repeats.find(schema(), rows) == REPEATS.empty_table()
+    assert find(store, schema(), rows) == REPEATS.empty_table()
     assert store.repeats.replaced("bank", ["b-0001"]).num_rows == 0
 
 

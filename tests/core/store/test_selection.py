@@ -78,7 +78,7 @@ def test_rows_without_a_time_or_an_id_are_not_lost(store: Store, tmp_path: Path)
     blank = pa.array([None, None, "c"], pa.string())
     times = pa.array([None, made.day(3).replace(tzinfo=None), None], pa.timestamp("us"))
     rows = rows.set_column(0, "row_id", blank).set_column(2, "event_at", times)
-    store.batches.add(made.report("b-0001", 3, b"x"), rows=rows)
+    store.batches.add(made.report("b-0001", 3, b"x"), rows=made.file(rows, tmp_path))
     taken, summary = selected(store, tmp_path, labelled=False)
     assert [r["row_number"] for r in taken] == [1, 0, 2]
     assert summary.rows == 3
@@ -91,7 +91,7 @@ def test_batches_of_two_schema_versions_are_one_table(store: Store, tmp_path: Pa
     made.add_batch(store, ["a"], target=["yes"])
     store.models.define(made.schema(schema_version=2))
     more = made.typed_rows(["b"], target=["no"], first_day=1).append_column("c004", pa.array([1.5]))
-    store.batches.add(made.report("b-0002", 1, b"wider"), rows=more)
+    store.batches.add(made.report("b-0002", 1, b"wider"), rows=made.file(more, tmp_path))
     assert [r["c004"] for r in selected(store, tmp_path)[0]] == [None, 1.5]
 
 
@@ -131,7 +131,7 @@ def test_rows_without_a_time_are_left_out_where_the_model_has_one(store: Store, 
     store.models.define(replace(plain, columns=(*plain.columns, when)))
     rows = made.typed_rows(["a", "b", "c"], target=["yes", "no", "yes"])
     times = pa.array([made.day(3).replace(tzinfo=None), None, None], pa.timestamp("us"))
-    store.batches.add(made.report("b-0001", 3, b"x"), rows=rows.set_column(2, "event_at", times))
+    store.batches.add(made.report("b-0001", 3, b"x"), rows=made.file(rows.set_column(2, "event_at", times), tmp_path))
     taken, summary = selected(store, tmp_path)
     assert ids(taken) == ["a"]
     assert (summary.rows, summary.first_event_at, summary.last_event_at) == (1, made.day(3), made.day(3))

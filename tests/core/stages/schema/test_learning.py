@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline_core.errors import InvalidDefinition, NotFound
 from pipeline_core.records import ColumnBaseline, Grid, Schema, Task
 from pipeline_core.stages.schema import DefineRequest, learn, propose
 from pipeline_core.stages.validation import type_rows
+from pipeline_core.stats.grids import cells_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -94,6 +96,10 @@ def test_baseline_of_a_category_keeps_the_200_commonest() -> None:
     assert next(iter(known.levels)) == "l240"
 
 
+def without_bins(grid: Grid | None) -> Grid | None:
+    return grid and replace(grid, starts=())
+
+
 def test_grids() -> None:
     numbers = np.arange(1_000, dtype=np.float64)
     schema = learned(
@@ -111,11 +117,11 @@ def test_grids() -> None:
         id="key",
         protected=("text",),
     )
-    assert grid(schema, "cells") == Grid(column_id="c001", kind="cells", centre=499.5, spread=499.5)
+    assert without_bins(grid(schema, "cells")) == Grid(column_id="c001", kind="cells", centre=499.5, spread=499.5)
     assert grid(schema, "value") == Grid(column_id="c002", kind="value")
     assert grid(schema, "point") == Grid(column_id="c003", kind="value")
     assert grid(schema, "text") == Grid(column_id="c004", kind="level")
-    assert grid(schema, "gone") == Grid(column_id="c005", kind="cells", centre=499.5, spread=499.5)
+    assert without_bins(grid(schema, "gone")) == Grid(column_id="c005", kind="cells", centre=499.5, spread=499.5)
     assert grid(schema, "flat") == Grid(column_id="c006", kind="level")
     assert grid(schema, "key") is None
     assert grid(schema, "y") == Grid(column_id="c008", kind="level")
@@ -130,7 +136,35 @@ def test_an_excluded_column_of_many_values_is_not_counted() -> None:
 def test_spread_falls_back_where_the_quartiles_meet() -> None:
     numbers = np.concatenate([np.zeros(50_000), np.arange(1, 11_001)])
     schema = learned({"x": numbers, "y": np.arange(61_000) % 2})
-    assert grid(schema, "x") == Grid(column_id="c001", kind="cells", centre=0.0, spread=float(np.std(numbers)))
+    expected = Grid(column_id="c001", kind="cells", centre=0.0, spread=float(np.std(numbers)))
+    assert without_bins(grid(schema, "x")) == expected
+
+
+def test_bins_of_a_number_follow_its_rows_and_its_spikes() -> None:
+    numbers = np.append(np.random.default_rng(3).normal(50, 10, 20_000), np.full(400, 61.25))
+    schema = learned({"x": numbers, "y": np.arange(20_400) % 2})
+    found = grid(schema, "x")
+    assert found is not None
+    assert found.starts[0] == 0
+    bins, n = np.unique(cells_of(numbers, found), return_counts=True)
+    assert np.sort(n)[-1] >= 400
+    assert np.sort(n)[-2] <= 20_400 / 1_300
+    assert bins[n.argmax()] == cells_of(np.array([61.25]), replace(found, starts=()))[0]
+
+
+def test_spikes_are_learned_with_their_share() -> None:
+    random = np.random.default_rng(3)
+    numbers = np.append(random.normal(50, 10, 9_880), np.repeat([0.0, 61.25, -1.0], [80, 30, 10]))
+    known = baseline(learned({"x": [*numbers, None], "n": np.arange(10_001) % 3, "y": np.arange(10_001) % 2}), "x")
+    assert known.spikes == ((0.0, 0.008), (61.25, 0.003), (-1.0, 0.001))
+    assert baseline(learned({"x": random.poisson(90, 5_000), "y": np.arange(5_000) % 2}), "x").spikes == ()
+
+
+def test_columns_that_are_null_together_are_learned() -> None:
+    gap = [None] * 20 + [1.5] * 80
+    schema = learned({"a": gap, "b": gap, "c": [None] * 5 + ["x"] * 95, "d": range(100), "y": [0, 1] * 50})
+    assert schema.null_patterns == ((("c001", "c002"), 0.15), (("c001", "c002", "c003"), 0.05))
+    assert learned({"a": gap, "y": [0, 1] * 50}).null_patterns == ()
 
 
 def test_a_category_that_each_day_has_one_of_follows_the_calendar() -> None:

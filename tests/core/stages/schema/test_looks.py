@@ -52,6 +52,22 @@ def test_constant(values: list[int | None], constant: bool) -> None:
     assert seen("x", pa.array(values, pa.int64())).constant is constant
 
 
+@pytest.mark.parametrize(
+    ("values", "near", "constant"),
+    [
+        (["x"] * 1_999 + ["y"], True, False),
+        ([None] * 1_998 + ["y", "z"], True, False),
+        (["x"] * 1_997 + ["y", "y", None], False, False),
+        ([str(i) for i in range(2_000)], False, False),
+        (["x"] * 10, True, True),
+        ([], True, True),
+    ],
+)
+def test_near_constant(values: list[str | None], near: bool, constant: bool) -> None:
+    column = seen("x", pa.array(values, pa.string()))
+    assert (column.near_constant, column.constant) == (near, constant)
+
+
 def test_near_unique_text_needs_many_levels_and_a_large_share() -> None:
     assert seen("x", pa.array([f"n{i}" for i in range(51)])).near_unique_text
     assert not seen("x", pa.array([f"n{i}" for i in range(50)])).near_unique_text

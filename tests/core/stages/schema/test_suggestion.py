@@ -45,6 +45,21 @@ def test_every_column_gets_a_role_and_a_reason() -> None:
     assert all(c.why for c in guess.columns)
 
 
+def test_columns_that_hardly_vary_stay_features_and_say_so() -> None:
+    table = pa.table({"rare": ["x"] * 1_999 + ["y"], "z": list(range(2_000)), "y": [0, 1] * 1_000})
+    guess = {c.name: (c.role, c.why) for c in suggest(table).columns}
+    assert guess["rare"] == (Role.FEATURE, "nearly all rows have the same value: it will hardly help")
+
+
+def test_suspects_are_shown_beside_the_guesses() -> None:
+    table = pa.table({"n": [i % 7 for i in range(400)], "copy": ["won", "lost"] * 200, "y": [0, 1] * 200})
+    guess = suggest(table)
+    assert [(f.code, f.column, f.severity.value) for f in guess.suspects] == [("leakage_suspect", "copy", "warning")]
+    why = {c.name: c.why for c in guess.columns}
+    assert why["copy"] == "it looks as if it knew the target: keep it only if it is known before"
+    assert (guess.exclude, suggest(table.slice(0, 20)).suspects) == ((), ())
+
+
 def test_a_table_with_nothing_to_predict() -> None:
     guess = suggest(pa.table({"a": ["x", "x"], "b": pa.nulls(2)}))
     assert (guess.target, guess.time, guess.id, guess.task, guess.time_unit) == (None, None, None, None, TimeUnit.NONE)

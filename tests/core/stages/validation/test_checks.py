@@ -18,7 +18,9 @@ from pipeline_core.policy import Policy
 from pipeline_core.records import BatchStatus, ColumnType, Finding, Schema, Severity
 from pipeline_core.sources import files
 from pipeline_core.stages.schema import DefineRequest, learn, propose
-from pipeline_core.stages.validation import TypedRows, check, decide, type_rows
+from pipeline_core.stages.validation import TypedRows, decide, type_rows
+from pipeline_core.stages.validation.outcomes import MEASURES
+from tests.core.stages.validation.made import checked, findings_of, with_spikes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -43,7 +45,8 @@ def learned(columns: dict[str, Any], **named: Any) -> Schema:
     given = {"model": "m", "target": "y", "time": "when", "id": "key", "protected": ("sex",), "defined_at": NOW} | named
     table = pa.table(columns)
     proposed = propose(table, DefineRequest(**given))
-    return learn(proposed, type_rows(table, proposed, sha256="a" * 64, received_at=NOW).rows)
+    rows = type_rows(table, proposed, sha256="a" * 64, received_at=NOW).rows
+    return with_spikes(learn(proposed, rows), rows)
 
 
 SCHEMA = learned(base())
@@ -55,7 +58,7 @@ def typed(columns: dict[str, Any] | pa.Table, schema: Schema = SCHEMA) -> TypedR
 
 
 def found(columns: dict[str, Any] | pa.Table, schema: Schema = SCHEMA, policy: Policy = POLICY) -> list[Finding]:
-    return list(check(typed(columns, schema), schema, policy))
+    return findings_of(typed(columns, schema), schema, policy)
 
 
 def brief(findings: list[Finding]) -> list[tuple[str, str | None, str]]:
@@ -104,7 +107,11 @@ def test_a_renamed_column_is_missing_and_extra_and_the_nearest_is_named() -> Non
     columns = base()
     columns["Amount "] = columns.pop("amount")
     findings = found(columns)
-    assert brief(findings) == [("column_missing", "amount", "error"), ("column_extra", "Amount ", "info")]
+    assert brief(findings) == [
+        ("column_missing", "amount", "error"),
+        ("column_renamed", "amount", "error"),
+        ("column_extra", "Amount ", "info"),
+    ]
     assert "Did you mean 'Amount '?" in findings[0].message
 
 
@@ -245,7 +252,8 @@ def test_beyond_200_levels_nobody_knows_what_is_new() -> None:
     columns = base() | {"city": [f"c{i % 300}" for i in range(ROWS)]}
     schema = learned(columns)
     assert found(columns | {"city": [f"d{i % 300}" for i in range(ROWS)]}, schema) != []
-    assert all(f.code == "distribution_shift" for f in found(columns | {"city": ["new"] * ROWS}, schema))
+    codes = {str(f.code) for f in found(columns | {"city": ["new"] * ROWS}, schema)}
+    assert codes == {"distribution_shift", "constant"}
 
 
 # --- distributions ------------------------------------------------------------------------------
@@ -269,7 +277,8 @@ def test_the_distance_of_numbers_is_that_of_scipy(kind: str) -> None:
 
 def test_the_distance_of_categories_is_that_of_scipy() -> None:
     columns = base() | {"city": ["Rome"] * 500 + ["Oslo"] * 500}
-    (finding,) = found(columns)
+    vanished, finding = found(columns)
+    assert (vanished.code, vanished.value) == ("category_vanished", 0.5)
     assert finding.code == "distribution_shift"
     assert finding.value == pytest.approx(jensenshannon([0.25] * 4, [0.5, 0.5, 0, 0]), abs=1e-12)
     assert "moved most, from 25.0 %" in finding.message
@@ -377,3 +386,67 @@ def test_later_parts_of_real_files_are_accepted(real_data: Path, name: str) -> N
         assert decide(findings) is BatchStatus.ACCEPTED, [f.message for f in findings if f.severity is Severity.ERROR]
     if name == "adult_census":
         assert findings == []
+
+
+# --- how bad, and how often ---------------------------------------------------------------------
+
+
+def severities(
+    policy: dict[str, str] | None = None, people: dict[tuple[str, str | None], str] | None = None
+) -> list[str]:
+    """Say how bad an unseen city is."""
+    columns = with_cells("city", {0: "Wien"})
+    context = {"severities": people or {}}
+    findings = findings_of(typed(columns), SCHEMA, replace(POLICY, severities=policy or {}), **context)
+    return [f.severity.value for f in findings if f.code == "unseen_category"]
+
+
+def test_the_policy_and_then_people_say_how_bad_a_finding_is() -> None:
+    city = next(c.column_id for c in SCHEMA.columns if c.name == "city")
+    assert severities() == ["warning"]
+    assert severities({"unseen_category": "error"}) == ["error"]
+    assert severities({"unseen_category": "off"}) == []
+    assert severities({"unseen_category": "error"}, {("unseen_category", None): "info"}) == ["info"]
+    both = {("unseen_category", None): "off", ("unseen_category", city): "error"}
+    assert severities({"unseen_category": "info"}, both) == ["error"]
+    assert severities(people={("unseen_category", "c999"): "error"}) == ["warning"]
+
+
+def test_every_rule_is_measured_whether_it_fires_or_not() -> None:
+    seen = {(m.code, m.column_id): m.value for m in checked(typed(with_cells("city", {0: "Wien"})), SCHEMA).measures}
+    clean = {(m.code, m.column_id): m.value for m in checked(typed(base()), SCHEMA).measures}
+    assert seen.keys() == clean.keys()
+    city = next(c.column_id for c in SCHEMA.columns if c.name == "city")
+    assert (seen["unseen_category", city], clean["unseen_category", city]) == (0.001, 0.0)
+    off = checked(
+        typed(with_cells("city", {0: "Wien"})), SCHEMA, replace(POLICY, severities={"unseen_category": "off"})
+    )
+    assert {(m.code, m.column_id): m.value for m in off.measures} == seen
+    assert {"imputed", "unit_jump", "out_of_range", "row_count", "duplicate_rows", "time_future"} <= {
+        c for c, _ in seen
+    }
+    assert len(checked(typed(base()), SCHEMA).measures) == len(clean)
+
+
+def test_a_finding_says_how_often_it_would_have_fired() -> None:
+    city = next(c.column_id for c in SCHEMA.columns if c.name == "city")
+    past = [("b-1", "unseen_category", city, 0.0), ("b-2", "unseen_category", city, 0.2), ("b-3", "imputed", city, 0.1)]
+    table = pa.Table.from_pylist(
+        [dict(zip(("batch_id", "code", "column_id", "value"), p, strict=True)) for p in past], MEASURES
+    )
+    (finding,) = findings_of(typed(with_cells("city", {0: "Wien"})), SCHEMA, measures=table)
+    assert (finding.fired_batches, finding.past_batches) == (1, 2)
+    (finding,) = found(with_cells("city", {0: "Wien"}))
+    assert (finding.fired_batches, finding.past_batches) == (None, None)
+
+
+def test_every_finding_states_its_rule() -> None:
+    columns = with_cells("city", {0: "Wien"}) | {
+        "amount": ["oops"] * ROWS,
+        "income": [None] * ROWS,
+        "extra": [1] * ROWS,
+    }
+    del columns["sex"]
+    findings = found(columns)
+    assert len(findings) == 5
+    assert all(f.rule.endswith(".") and f.allowed for f in findings)

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_core.records import Column, ColumnType, Role, Schema, Severity, Task, TimeUnit
-from pipeline_core.stages.validation import NOT_STORED, convert, type_rows
-from pipeline_core.stages.validation.conversion import arrived_name
+from pipeline_core.records import ColumnType
+from pipeline_core.stages.validation import KINDS, convert
+from pipeline_core.stages.validation.conversion import arrived_name, convert_cells
 
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NUMBER, CATEGORY, TIMESTAMP = ColumnType.NUMBER, ColumnType.CATEGORY, ColumnType.TIMESTAMP
-SHA = "0123456789abcdef" * 4
 
 
 def converted(values: pa.Array | list[Any], to: ColumnType) -> list[Any]:
     array = values if isinstance(values, pa.Array) else pa.array(values)
     return convert(pa.chunked_array([array]), to).to_pylist()
-
-
-def moment(*parts: int) -> datetime:
-    return datetime(*parts)  # type: ignore[arg-type]  # ruff: ignore[call-datetime-without-tzinfo]  # stored naive, meant as UTC
 
 
 # --- number -------------------------------------------------------------------------------------
@@ -94,49 +89,7 @@ def test_whole_numbers_are_written_without_a_point_whatever_they_arrive_as(value
         ]
 
 
-# --- timestamp ----------------------------------------------------------------------------------
-
-NEW_YEAR = moment(2024, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("values", "stored"),
-    [
-        (pa.array([date(2024, 1, 1), None]), [NEW_YEAR, None]),
-        (pa.array([date(2024, 1, 1)], pa.date64()), [NEW_YEAR]),
-        (pa.array([NEW_YEAR], pa.timestamp("s")), [NEW_YEAR]),
-        (pa.array([NEW_YEAR], pa.timestamp("ms")), [NEW_YEAR]),
-        (pa.array([1_704_067_200_123_456_789], pa.timestamp("ns")), [moment(2024, 1, 1, 0, 0, 0, 123_456)]),
-        (
-            pa.array([datetime(2024, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))], pa.timestamp("us", "UTC")),
-            [NEW_YEAR],
-        ),
-        (pa.array([10**14], pa.timestamp("s")), [None]),
-        (pa.array(["2024-01-01", " 2024-01-01 00:00 ", "2024-01-01T00:00:00"]), [NEW_YEAR] * 3),
-        (pa.array(["2024-01-01T01:00:00+01:00", "2024-01-01 00:00:00Z", "2024-01-01"]), [NEW_YEAR] * 3),
-        (pa.array(["2024-01-01T00:00:00.123456789Z"]), [moment(2024, 1, 1, 0, 0, 0, 123_456)]),
-        (pa.array(["2024-01-01", "2024-02-30", "", "soon", "2024", "01/02/2024", None]), [NEW_YEAR] + [None] * 6),
-        (pa.array(["0000-01-01", "9999-12-31"]), [None, moment(9999, 12, 31)]),
-        (pa.array([1_704_067_200]), [NEW_YEAR]),
-        (pa.array([1_704_067_200_000]), [NEW_YEAR]),
-        (pa.array([1_704_067_200_000_000.0, None]), [NEW_YEAR, None]),
-        (pa.array([1_704_067_200_000_000_000]), [NEW_YEAR]),
-        (pa.array([1, 2]), [None, None]),
-        (pa.array([True]), [None]),
-        (pa.array([float("nan")]), [None]),
-        (pa.nulls(1), [None]),
-    ],
-)
-def test_timestamps(values: pa.Array, stored: list[datetime | None]) -> None:
-    assert converted(values, TIMESTAMP) == stored
-
-
-@given(st.datetimes(), st.sampled_from(["s", "ms", "us"]))
-def test_every_moment_of_the_calendar_survives(when: datetime, unit: str) -> None:
-    whole = when.replace(microsecond=0)
-    if whole.replace(hour=0) <= moment(9999, 12, 31):
-        assert converted(pa.array([whole], pa.timestamp(unit)), TIMESTAMP) == [whole]
-        assert converted(pa.array([whole.isoformat(sep=" ")]), TIMESTAMP) == [whole]
+# --- types -----------------------------------------------------------------------------------------
 
 
 def test_words_for_arrived_types() -> None:
@@ -155,128 +108,85 @@ def test_words_for_arrived_types() -> None:
     assert arrived_name(pa.time32("s")) == "time32[s]"
 
 
-# --- rows ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.large_string())])
+def test_text_is_text_however_it_is_packed(kind: pa.DataType) -> None:
+    packed = pa.array([" 1.0", "x", None, "x"]).cast(kind)
+    assert arrived_name(kind) == "text"
+    assert converted(packed, CATEGORY) == ["1", "x", None, "x"]
+    assert converted(packed, NUMBER) == [1.0, None, None, None]
+    assert marks(packed, NUMBER) == {"parsed": [0], "trimmed": [0], "failed": [1, 3]}
 
 
-def schema(
-    *columns: tuple[str, ColumnType, Role], unit: TimeUnit = TimeUnit.NONE, classes: tuple[str, ...] = ()
-) -> Schema:
-    return Schema(
-        model="m",
-        schema_version=1,
-        task=Task.BINARY,
-        columns=tuple(
-            Column(column_id=f"c{i:03d}", name=name, type=kind, role=role)
-            for i, (name, kind, role) in enumerate(columns, start=1)
-        ),
-        baselines=(),
-        grids=(),
-        time_unit=unit,
-        classes=classes,
-        defined_at=NOW,
-    )
+def test_small_floats_and_times_of_day() -> None:
+    assert converted(pa.array(np.array([1.5, np.inf], np.float16)), NUMBER) == [1.5, None]
+    noon = pa.array([43_200], pa.time32("s"))
+    assert converted(noon, CATEGORY) == ["12:00:00"]
+    assert (marks(noon, NUMBER), marks(noon, TIMESTAMP)) == ({"failed": [0]}, {"failed": [0]})
+    assert converted(pa.array([b"ab", None]), CATEGORY) == ["ab", None]
 
 
-X, Y = ("x", NUMBER, Role.FEATURE), ("y", CATEGORY, Role.TARGET)
+# --- marks --------------------------------------------------------------------------------------
 
 
-def test_rows_have_keys_and_internal_names() -> None:
-    typed = type_rows(pa.table({"y": [1, 0], "x": ["1.5", None]}), schema(X, Y), sha256=SHA, received_at=NOW)
-    assert typed.rows.to_pylist() == [
-        {"row_id": "0123456789ab-0", "row_number": 0, "event_at": moment(2026, 1, 1, 12), "c001": 1.5, "c002": "1"},
-        {
-            "row_id": "0123456789ab-1",
-            "row_number": 1,
-            "event_at": moment(2026, 1, 1, 12, 0, 0, 1),
-            "c001": None,
-            "c002": "0",
-        },
-    ]
-    assert [str(t) for t in typed.rows.schema.types] == ["string", "int64", "timestamp[us]", "double", "string"]
-    assert typed.failures == ()
-    assert [(a.column, a.arrived, a.stored, a.null_share, a.low, a.high, a.distinct) for a in typed.arrivals] == [
-        ("x", "text", "number", 0.5, 1.5, 1.5, 1),
-        ("y", "integer", "category", 0.0, None, None, 2),
-    ]
-
-
-def test_ids_and_event_times_come_from_their_columns() -> None:
-    columns = (("key", CATEGORY, Role.ID), ("t", TIMESTAMP, Role.TIME), X, Y)
-    table = pa.table({"key": [7.0, None], "t": ["2024-01-01", "soon"], "x": [1, 2], "y": ["a", "b"]})
-    rows = type_rows(table, schema(*columns, unit=TimeUnit.CLOCK), sha256=SHA, received_at=NOW).rows
-    assert rows["row_id"].to_pylist() == ["7", "0123456789ab-1"]
-    assert rows["event_at"].to_pylist() == [NEW_YEAR, None]
+def marks(values: pa.Array, to: ColumnType, us_each: float | None = None) -> dict[str, list[int]]:
+    """Give the places of the cells that were changed, by kind."""
+    made = convert_cells(values, to, us_each=us_each)
+    return {kind: np.flatnonzero(mask).tolist() for kind, mask in made.marks.items() if mask.any()}
 
 
 @pytest.mark.parametrize(
-    ("unit", "value", "at"),
+    ("values", "to", "changed"),
     [
-        (TimeUnit.DAY, 0, moment(1970, 1, 1)),
-        (TimeUnit.DAY, 18_158, moment(2019, 9, 19)),
-        (TimeUnit.DAY, -1, moment(1969, 12, 31)),
-        (TimeUnit.DAY, 10**9, None),
-        (TimeUnit.ROW, 90, moment(1970, 1, 1, 0, 1, 30)),
-        (TimeUnit.ROW, 0.5, moment(1970, 1, 1, 0, 0, 0, 500_000)),
+        (pa.array([1.0, None, -2.5]), NUMBER, {}),
+        (pa.array([1.0, float("nan"), float("-inf"), 1e39, None]), NUMBER, {"nan": [1], "failed": [2, 3]}),
+        (pa.array([True, None, False]), NUMBER, {"boolean": [0, 2]}),
+        (pa.array([1, 2**53, -(2**53)]), NUMBER, {}),
+        (pa.array([1, 2**53 + 1, None, 2**53 + 2, 2**63 - 1, -(2**63), 2**62]), NUMBER, {"rounded": [1, 4]}),
+        (pa.array([2**64 - 1, 2**63, 2**63 + 1], pa.uint64()), NUMBER, {"rounded": [0, 2]}),
+        (pa.array([Decimal("1.50"), None]), NUMBER, {}),
+        (pa.array([Decimal("1234567890123456.75"), Decimal("9007199254740993.00"), None]), NUMBER, {"rounded": [1]}),
+        (
+            pa.array(["1", " 2", "x", "  ", None, "1e999"]),
+            NUMBER,
+            {"parsed": [0, 1], "trimmed": [1], "failed": [2, 5], "null_word": [3]},
+        ),
+        (pa.array([date(2024, 1, 1), None]), NUMBER, {"failed": [0]}),
+        (pa.nulls(3), NUMBER, {}),
+        (pa.array(["a", " a", "TRUE", "1.0", "1.50", "", None, "a"]), CATEGORY,
+         {"trimmed": [1], "case": [2], "whole_number": [3], "null_word": [5]}),
+        (pa.array([" True ", " 7.00"]), CATEGORY, {"trimmed": [0, 1], "case": [0], "whole_number": [1]}),
+        (pa.array([3.0, 2.5, None, float("nan"), float("inf"), 3.0]), CATEGORY,
+         {"whole_number": [0, 5], "nan": [3], "failed": [4]}),
+        (pa.array([3, None]), CATEGORY, {}),
+        (pa.array([Decimal("2.00"), Decimal("2.50")]), CATEGORY, {"whole_number": [0]}),
+        (pa.array([[1, 2], None, [3]]), CATEGORY, {"nested": [0, 2]}),
+        (pa.array([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC")), TIMESTAMP, {}),
+        (pa.array([1_000, 1_001, None, -1], pa.timestamp("ns")), TIMESTAMP, {"rounded": [1, 3]}),
+        (pa.array([10**14, 0], pa.timestamp("s")), TIMESTAMP, {"failed": [0]}),
+        (
+            pa.array(["2024-01-01", " 2024-01-01", "2024-01-01T01:00+01:00", "2024-01-01T00:00Z", "2024-01-01 00:00+00:00",
+                      "2024-01-01T00:00:00.1234567", "2024-01-01T00:00:00.1234560", "soon", "", None]),
+            TIMESTAMP,
+            {"parsed": [0, 1, 2, 3, 4, 5, 6], "trimmed": [1], "zone": [2], "rounded": [5], "failed": [7], "null_word": [8]},
+        ),
+        (pa.array([True, None]), TIMESTAMP, {"failed": [0]}),
     ],
-)
-def test_days_and_row_orders(unit: TimeUnit, value: float, at: datetime | None) -> None:
-    columns = schema(("t", NUMBER, Role.TIME), X, Y, unit=unit)
-    rows = type_rows(pa.table({"t": [value], "x": [1], "y": ["a"]}), columns, sha256=SHA, received_at=NOW).rows
-    assert rows["event_at"].to_pylist() == [at]
+)  # fmt: skip
+def test_every_change_of_a_cell_is_marked(values: pa.Array, to: ColumnType, changed: dict[str, list[int]]) -> None:
+    assert marks(values, to) == changed
+    assert set(changed) <= set(KINDS)
 
 
-def test_missing_and_extra_columns_cost_nothing() -> None:
-    typed = type_rows(pa.table({"x": [1, 2], "new": ["a", None]}), schema(X, Y), sha256=SHA, received_at=NOW)
-    assert typed.rows["c002"].to_pylist() == [None, None]
-    assert [(a.column, a.stored, a.null_share) for a in typed.arrivals] == [
-        ("x", "number", 0.0),
-        ("new", NOT_STORED, 0.5),
-    ]
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), min_size=1))
+def test_a_whole_number_is_marked_as_rounded_exactly_where_the_double_is_another_one(values: list[int | None]) -> None:
+    lost = [i for i, v in enumerate(values) if v is not None and int(float(v)) != v]
+    assert marks(pa.array(values, pa.int64()), NUMBER).get("rounded", []) == lost
 
 
-def test_one_impossible_column_never_costs_the_others() -> None:
-    table = pa.table({"x": [date(2024, 1, 1)] * 5, "z": [1, 2, 3, 4, 5], "y": ["a", "b", "a", "b", "a"]})
-    typed = type_rows(table, schema(X, ("z", NUMBER, Role.FEATURE), Y), sha256=SHA, received_at=NOW)
-    assert typed.rows["c001"].null_count == 5
-    assert typed.rows["c002"].to_pylist() == [1.0, 2.0, 3.0, 4.0, 5.0]
-    (failure,) = typed.failures
-    assert (failure.code, failure.column, failure.value) == ("type_changed", "x", 1.0)
-
-
-def test_a_failure_names_count_share_examples_and_rows() -> None:
-    cells = ["1", "oops", "3", "", None, "n/a", "7", "x" * 60, "9", "?"]
-    typed = type_rows(pa.table({"x": cells, "y": ["a", "b"] * 5}), schema(X, Y), sha256=SHA, received_at=NOW)
-    (failure,) = typed.failures
-    assert failure.severity is Severity.WARNING
-    assert failure.value == pytest.approx(0.4)
-    assert failure.message == (
-        "Column 'x' arrived as text: 4 of 10 rows (40.0 %) are not a number up to 1e38 ('oops' at row_number 1, 'n/a' at"
-        f" row_number 5, '{'x' * 40}' at row_number 7, …) and were kept as nulls."
-    )
-    assert typed.arrivals[0].failed_rows == 4
-    assert typed.arrivals[0].null_share == pytest.approx(0.6)
-
-
-def test_infinity_fails_and_nan_is_a_null() -> None:
-    table = pa.table({"x": [1.0, float("nan"), float("inf")], "y": ["a", "b", "a"]})
-    typed = type_rows(table, schema(X, Y), sha256=SHA, received_at=NOW)
-    assert typed.arrivals[0].failed_rows == 1
-    assert "'inf' at row_number 2" in typed.failures[0].message
-
-
-def test_a_label_of_no_class_is_a_row_without_a_label() -> None:
-    table = pa.table({"x": [1, 2, 3, 4], "y": ["yes", "maybe", None, "no"]})
-    typed = type_rows(table, schema(X, Y, classes=("no", "yes")), sha256=SHA, received_at=NOW)
-    assert typed.rows["c002"].to_pylist() == ["yes", None, None, "no"]
-    (finding,) = typed.failures
-    assert (finding.code, finding.column, finding.value) == ("target_unknown", "y", 0.25)
-    assert "'maybe' at row_number 1" in finding.message
-    assert finding.allowed == "'no', 'yes'"
-
-
-def test_hostile_names_and_cells_are_only_values() -> None:
-    name = "'; DROP TABLE batches; --"
-    table = pa.table({name: ["<script>", "=1+1", "{x}", "%s"], "y": ["a", "b", "a", "b"]})
-    typed = type_rows(table, schema((name, CATEGORY, Role.FEATURE), Y), sha256=SHA, received_at=NOW)
-    assert typed.rows["c001"].to_pylist() == ["<script>", "=1+1", "{x}", "%s"]
-    assert typed.arrivals[0].column == name
+def test_a_clean_column_is_passed_on_as_it_is() -> None:
+    for values, to in (
+        (pa.array([1.0, None, 3.0]), NUMBER),
+        (pa.array([0, None], pa.timestamp("us")), TIMESTAMP),
+    ):
+        cells = convert_cells(values, to).cells
+        assert cells.buffers()[1].address == values.buffers()[1].address

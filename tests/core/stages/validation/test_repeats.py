@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from pipeline_core.policy import Policy
 from pipeline_core.records import BatchStatus, Finding, TimeUnit
-from pipeline_core.stages.validation import check, decide, type_rows
+from pipeline_core.stages.validation import decide, type_rows
 from pipeline_core.stages.validation.repeats import known_ids
 from tests.core import modelling
+from tests.core.stages.validation.made import findings_of
 
 TIMED = modelling.schema()
 PLAIN = replace(TIMED, time_unit=TimeUnit.NONE, columns=tuple(c for c in TIMED.columns if c.name != "when"))
@@ -66,7 +66,7 @@ def test_the_check_lists_them_with_its_own(same: bool, status: BatchStatus) -> N
     table = pa.table({"loan": ["x"], "amount": [1.0], "income": [1.0], "plan_name": ["a"], "city": ["c"],
                       "opened": ["2025-01-01"], "gender": ["f"], "when": ["2025-01-02"]})  # fmt: skip
     typed = type_rows(table, TIMED, sha256="a" * 64, received_at=datetime(2025, 1, 1, tzinfo=UTC))
-    assert check(typed, TIMED, Policy()) == check(typed, TIMED, Policy(), repeats=repeats()) == ()
-    findings = check(typed, TIMED, Policy(), repeats=repeats(("b-0001", same)))
+    assert findings_of(typed, TIMED) == findings_of(typed, TIMED, repeats=repeats()) == []
+    findings = findings_of(typed, TIMED, repeats=repeats(("b-0001", same)))
     assert [f.code for f in findings] == ["ids_known"]
     assert decide(findings) is status
