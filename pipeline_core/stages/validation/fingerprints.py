@@ -252,8 +252,10 @@ def _alone(candidate: _Candidate, compared: Compared) -> bool:
         return False
     # a column of few values comes by new ones as the world moves
     likely = candidate.asked or _sentinel(value) or not compared.baseline.levels
-    if likely and _off(value, quantiles) and candidate.rows >= 3 * compared.known / max(1, compared.facts.distinct):
-        return True
+    if likely and _off(value, quantiles):
+        # a source that rounds otherwise has many values off the steps; one that fills gaps has one
+        often = candidate.rows >= 3 * compared.known / max(1, compared.facts.distinct)
+        return often or candidate.rows >= _off_rows(compared, quantiles) / 2
     low, high = quantiles[0], quantiles[-1]
     if low <= value <= high:
         return False
@@ -262,6 +264,12 @@ def _alone(candidate: _Candidate, compared: Compared) -> bool:
     steps = 0.0 if decimals is None else _GAP_STEPS * 10.0**-decimals
     away = max(low - value, value - high) > max(steps, _GAP_SHARES[candidate.asked] * (high - low))
     return bool(likely and (value < 0 <= low or away) and candidate.rows >= (below if value < low else above) / 2)
+
+
+def _off_rows(compared: Compared, quantiles: Floats) -> float:
+    """Count the rows off the steps of the baseline; infinite where values were not counted for themselves."""
+    tally = compared.tally
+    return float(tally.n[_off_steps(tally.first, quantiles)].sum()) if tally.grid.kind == "value" else math.inf
 
 
 def _sentinel(value: float) -> bool:
