@@ -162,7 +162,9 @@ class _Lines:
                 items.append(_object(_parsed(line, self.asked.label, place), self.asked.label, place))
         names = list(dict.fromkeys(key for item in items for key in item))
         columns = [_values([item.get(name) for item in items], kinds.get(name)) for name in names]
-        return pa.Table.from_arrays(columns, names=names) if names else _rows_only(len(items))
+        return (
+            pa.Table.from_arrays(columns, names=[simple.whole(n) for n in names]) if names else _rows_only(len(items))
+        )
 
 
 def _rows_only(rows: int) -> pa.Table:

@@ -12,6 +12,7 @@ import codecs
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -223,7 +224,8 @@ def _guessed(asked: Asked, scan: _Scan) -> Text:
     ranked = _ranked(sample)
     settled = asked.remembered.encoding
     if settled is not None:
-        return _rewritten(asked, settled)
+        with suppress(Unreadable):  # it is remembered, not asked for: where it does not fit, the file is looked at anew
+            return _rewritten(asked, settled)
     for encoding in ranked:
         try:
             text = _rewritten(asked, encoding)

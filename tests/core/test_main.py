@@ -203,7 +203,7 @@ def test_as_a_process(home: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
     )
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {"home": str(home), "models": []}
+    assert json.loads(done.stdout) == {"home": str(home), "models": [], "losses": [], "notices": []}
     assert done.stderr == "took the store's lock\n"
 
 

@@ -29,7 +29,7 @@ def test_the_list_has_open_ones_first_by_harm(seeded: Store, visit: Visit) -> No
     assert frame["About"].tolist() == [
         "The model got worse",
         "income drifted",
-        panels._plain([{"a": f"{HOSTILE} drifted"}])["a"][0],
+        panels.plain([{"a": f"{HOSTILE} drifted"}])["a"][0],
     ]
     assert frame["Level"].tolist() == ["Page", "Page", "Watch"]
     assert frame["Since"].tolist()[1] == "7 Apr 2025"

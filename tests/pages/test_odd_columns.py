@@ -62,7 +62,7 @@ def test_odd_columns_from_the_first_file_to_the_drift_page(
     home: Store, visit: Callable[..., AppTest], tmp_path: Path
 ) -> None:
     first = put(tmp_path, "first", odd(seed=1, day=0))
-    guessed = {guess.name: guess.role for guess in intake.preview(first).suggestion.columns}
+    guessed = {guess.name: guess.role for guess in intake.preview(home, first).suggestion.columns}
     assert {name for name, role in guessed.items() if role is Role.EXCLUDED} >= {"nothing", "no number", "nan", "many"}
     defined = intake.define(
         home, "odd", first, target="late", positive="yes", time="when", features=FEATURES, source="first.parquet"

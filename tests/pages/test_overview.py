@@ -222,9 +222,8 @@ def test_links_name_the_model_and_the_period_for_a_new_tab(seeded: Store, visit:
 
 
 def test_a_quarantined_batch_is_looked_at_itself(seeded: Store, visit: Visit) -> None:
-    refused = alerts.batch_alert(batch(23, status=BatchStatus.QUARANTINED))
-    assert refused is not None
-    seeded.signals.add_alerts([refused])
+    refused = batch(23, status=BatchStatus.QUARANTINED)
+    seeded.signals.add_alerts(alerts.batch_alerts(refused, shares={}, policy=seeded.policy))
     looks = [link.proto.query_string for link in visit().page_link if link.proto.label == "Look"]
     assert any("batch=b-0025" in query for query in looks)
 

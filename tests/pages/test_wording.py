@@ -162,7 +162,7 @@ def test_figures_and_plain_text_stay_as_they_are_in_a_cell() -> None:
 
 
 def test_the_grid_with_its_own_csv_button_holds_harmless_cells_and_loses_no_column() -> None:
-    shown = panels._plain([{"=a": "=b", "'=a": -1, "n": "-2"}])
+    shown = panels.plain([{"=a": "=b", "'=a": -1, "n": "-2"}])
     assert shown == {"'=a": ["'=b"], "''=a": [-1], "n": ["-2"]}
 
 

@@ -186,15 +186,15 @@ def zipped() -> bytes:
         (b" \n\n", "empty"),
         (b"PAR1" + b"\0" * 60 + b"PAR1", "cannot be read"),
         (b"a\0b\n1,2\n", "zero bytes"),
-        (b"\xff\xfea\x00,\x00b\x00", "UTF-16"),
-        (b"a,b\n1,\xe9\n", "not UTF-8"),
+        (b"\xff\xfea\x00,\x00b\x00", "no rows"),
+        (b"a,b\n1,\xe9\n", "--encoding"),
         (b"a,b\n1\n", "fields"),
         (b"a,a\n1,2\n", "differ in nothing but case"),
         (b"[" * 50_000, "name of 50,000 characters"),
         (b'{"a":' * 20_000, "not JSON"),
         (b'[{"a": 1}, 2]', "not an object"),
         (zipped(), "zip archive"),
-        (gzip.compress(b"0" * 30_000_000), "gzip"),
+        (gzip.compress(b"0" * 30_000_000), "longer than"),
         (b"\x80\x04\x95cos\nsystem\n", "pickle"),
     ],
     ids=[
@@ -219,7 +219,8 @@ def test_what_is_no_table_is_422_with_a_sentence_whatever_it_is_called(
 ) -> None:
     for ending in (".csv", ".parquet", ".jsonl", ".csv.gz", ".exe", ""):
         reply = client.post("/models/loans/batches", files={"file": (f"x{ending}", content)})
-        assert (reply.status_code, reply.json()["error"]) == (422, "The file cannot be read")
+        assert reply.status_code == 422
+        assert reply.json()["error"] in {"The file cannot be read", "How should the file be read?"}
         assert word in reply.json()["message"]
         assert str(champion.store.home) not in reply.text
     assert len(champion.store.batches.list("loans")) == 1

@@ -33,7 +33,7 @@ def test_the_verbs_are_those_of_the_product() -> None:
         "define", "receive", "readmit", "discard", "restore", "train", "challenge", "promote", "rollback", "score", "labels", "check", "lineage", "demo",
         "status", "source add", "source list", "source run", "source change", "source remove",
     }  # fmt: skip
-    assert {name for name, verb in VERBS.items() if verb.long} == {"train", "challenge", "check", "demo"}
+    assert {name for name, verb in VERBS.items() if verb.long} == {"train", "challenge", "check", "demo", "source run"}
 
 
 def test_an_unknown_verb_names_the_nearest() -> None:
