@@ -72,7 +72,7 @@ def times(file: Path) -> Times:
     untimed = unordered = 0
     ends: list[int] = []
     before = np.empty(0, np.int64)
-    for batch in pq.ParquetFile(file).iter_batches(columns=["event_at"], batch_size=_READ_ROWS):
+    for batch in pq.ParquetFile(file, pre_buffer=False).iter_batches(columns=["event_at"], batch_size=_READ_ROWS):
         moments = batch.column(0).drop_null().cast(pa.int64()).to_numpy()
         untimed += batch.column(0).null_count
         if len(moments):

@@ -15,7 +15,7 @@ from pipeline_core.flows import sandbox, taking
 from pipeline_core.flows.compute import Compute
 from pipeline_core.flows.judging import Judged, judge
 from pipeline_core.flows.taking import Raw, Taken, TakeRequest, UnpackRequest, UnpackResult
-from pipeline_core.records import BatchReport, BatchStatus, Finding, Reading, Schema, Severity
+from pipeline_core.records import BatchReport, BatchStatus, Finding, Reading, Ruling, Schema, Severity
 from pipeline_core.sources import files
 from pipeline_core.stages import alerts
 from pipeline_core.store.home import Store
@@ -121,7 +121,19 @@ def accept(store: Store, model: str, arrived: Arrived, *, compute: Compute = san
     store.check_space(arrived.path.stat().st_size)
     with store.work_dir() as folder:
         taken = take(store, schema, arrived, folder=folder, compute=compute)
-        return keep(store, schema, arrived=arrived, judged=judge(store, schema, taken))
+        judged = judge(store, schema, taken)
+        with store.transaction():
+            report = keep(store, schema, arrived=arrived, judged=judged)
+            if known is not None and report.status is BatchStatus.ACCEPTED:
+                _settle(store, known, report)
+    return report
+
+
+def _settle(store: Store, refused: BatchReport, accepted: BatchReport) -> None:
+    """Close the alert about a file that was refused before, and is accepted now."""
+    why = f"Judged again, the same file was accepted as {accepted.batch_id}."
+    ruling = Ruling(decided_by="the door", decided_at=accepted.received_at, reason=why)
+    store.signals.close_batch(refused.model, refused.batch_id, ruling=ruling)
 
 
 def arrive(

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import Doubtful, Unreadable
-from pipeline_core.flows.compute import Progress
+from pipeline_core.flows.replies import Progress
 from pipeline_core.policy import Policy
 from pipeline_core.records import BatchFacts, ColumnArrival, Doubt, Finding, Reading, Schema, Unpacked
 from pipeline_core.sources import files
@@ -276,7 +276,7 @@ def _set_aside(typing: validation.Typing, rows: Path, count: int, request: TakeR
     numbers = pc.unique(aside.column("row_number"))
     if not len(numbers) or len(numbers) > limit * count or len(numbers) == count:
         return None
-    with pq.ParquetFile(rows) as file:
+    with pq.ParquetFile(rows, pre_buffer=False) as file:
         kept = (pa.Table.from_batches([batch]) for batch in file.iter_batches(batch_size=_ROW_GROUP_ROWS))
         good = (t.filter(pc.invert(pc.is_in(t.column("row_number"), value_set=numbers))) for t in kept)
         write(request.folder / "kept.parquet", good)

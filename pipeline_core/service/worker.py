@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_core.errors import ComputeFailed, PipelineError
-from pipeline_core.flows import compute
+from pipeline_core.flows import compute, sandbox
 from pipeline_core.records import Job, JobStatus
 from pipeline_core.service.asking import Progress
 from pipeline_core.service.verbs import Answer, carry_out, verb_named
@@ -74,6 +74,7 @@ class Worker:
         self._stopping.set()
         self._queue.put(None)
         compute.stop_children()
+        sandbox.stop()
         if self._thread is not None:
             self._thread.join(timeout_s)
         self._thread = None

@@ -233,4 +233,11 @@ def test_a_quarantined_file_is_judged_again(store: Store, tmp_path: Path) -> Non
     assert [b.batch_id for b in store.batches.list("m", status=BatchStatus.QUARANTINED)] == ["b-0002"]
     store.policy = replace(store.policy, failed_share_max=0.0)
     assert (receive(store, "m", path).batch_id, receive(store, "m", path).duplicate) == ("b-0003", True)
-    assert len(store.signals.alerts("m")) == 1
+    (alert,) = store.signals.alerts("m")
+    assert (alert.acknowledged_by, alert.note) == ("the door", "Judged again, the same file was accepted as b-0003.")
+
+
+def test_a_lost_file_of_rows_does_not_stop_what_comes_in(keyed: Store, tmp_path: Path) -> None:
+    keyed.batches.rows_paths("m", ["b-0001"])[0].unlink()
+    report = receive(keyed, "m", parquet(tmp_path, {**customers(2, day=31), "key": [f"new{i}" for i in range(300)]}))
+    assert (report.status, report.rows) == (BatchStatus.ACCEPTED, 300)
