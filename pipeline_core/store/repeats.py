@@ -74,7 +74,9 @@ class Repeats:
             ``REPEATS``; none where the model has no id column: generated ids never repeat.
         """
         named = self._batches.rows_paths(schema.model) if schema.id is not None else ()
-        stored = tuple(path for path in named if path.is_file())  # a lost file is told as a loss, and stops nothing else
+        stored = tuple(
+            path for path in named if path.is_file()
+        )  # a lost file is told as a loss, and stops nothing else
         if not stored:
             return REPEATS.empty_table()
         same = _SAME_TIME
