@@ -313,7 +313,7 @@ def _progress(share: float, message: str) -> None:
 
 
 def _complain(headline: str, message: str, *, as_json: bool) -> None:
-    _aside(f"{headline}. {message}")
+    _aside(f"{headline}{'' if headline.endswith('?') else '.'} {message}")
     if as_json:
         sys.stdout.write(json.dumps({"error": headline, "message": message}, ensure_ascii=False) + "\n")
 

@@ -167,7 +167,9 @@ class Evidence:
 
     def _leave_numbers(self) -> None:
         """Hold what was a number so far against the forms that a number fits as well."""
-        also: set[str] = set() if self.long or self.endless else {"point"} if self.dots else {"point", "comma"}
+        also: set[str] = set() if self.long or self.endless else {"point"}
+        if also and (not self.dots or self.dots_of_three):
+            also.add("comma")  # 1.234 may be a thousand and more
         self.open_forms &= also
         self.fractions |= self.dots
         self.short_years = False
@@ -177,7 +179,9 @@ class Evidence:
         counted = pc.value_counts(values)
         texts, rows = counted.field("values"), counted.field("counts")
         if not self.example:
-            self.example = texts[0].as_py()
+            # not just the first: a whole number says nothing about marks, and its block may have been read as numbers
+            marked = texts.filter(pc.match_substring_regex(texts, r"[^0-9+-]"))
+            self.example = marked[0].as_py() if len(marked) else ""
         self.short_years = self.short_years and forms.short_years(texts)
         for name in sorted(self.open_forms | self._patient()):
             fitting = self.all_forms[name].fits(texts)

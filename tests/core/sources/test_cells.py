@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline_core.policy import Policy
@@ -53,6 +53,7 @@ CELLS = st.sampled_from([
 
 
 @given(st.lists(CELLS, min_size=1, max_size=8), st.integers(0, 8))
+@example(["1.234", "1,5"], 1)
 def test_where_a_block_ends_changes_nothing(values: list[str | None], cut: int) -> None:
     whole, parts = judged(values, len(values)), judged(values, cut)
     assert (whole.schema, whole.rows, whole.doubts) == (parts.schema, parts.rows, parts.doubts)
