@@ -12,12 +12,16 @@ from pipeline_core.records.words import BatchStatus, ColumnType, Role, Severity,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a schema. ``column_id`` (c001 ...) is its name in SQL, Parquet and pipelines."""
+    """One column of a schema. ``column_id`` (c001 ...) is its name in SQL, Parquet and pipelines.
+
+    ``calendar``: it only repeats what the event time says (hour, weekday, month, season ...).
+    """
 
     column_id: str
     name: str
     type: ColumnType
     role: Role
+    calendar: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,7 @@ class Schema:
 
     ``reading``: how the first file was read; what the content of later ones does not settle is read the same way.
     ``null_patterns``: columns (ids) that were null together in the first file, with their share of the rows.
+    ``zone``: the IANA time zone whose days and hours the model's windows follow.
     """
 
     model: str
@@ -82,6 +87,7 @@ class Schema:
     demo: bool = False
     reading: Reading = field(default_factory=Reading)
     null_patterns: tuple[tuple[tuple[str, ...], float], ...] = ()
+    zone: str = "UTC"
 
     def role(self, role: Role) -> tuple[Column, ...]:
         """Give the columns of one role, in schema order."""

@@ -60,7 +60,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
-    """One trained pipeline in the registry. Shares are of mean |SHAP| and sum to 1, by name."""
+    """One trained pipeline in the registry. Shares are of mean |SHAP| and sum to 1, by name.
+
+    ``shap_intervals``: the 95 % interval of each share over resamples of the explained rows. ``reference_sha256`` names
+    the sample of fitted rows that is kept with the artifact (empty: made before there was one).
+    """
 
     model: str
     version: int
@@ -74,6 +78,8 @@ class ModelVersion:
     artifact_bytes: int
     schema_version: int
     created_at: datetime
+    shap_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    reference_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,41 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from pipeline_core.records.words import AlertLevel, DriftState, Figure
+from pipeline_core.records.examined import Examination
+from pipeline_core.records.words import AlertLevel, BaselineKind, DriftState, Figure, Season
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineChoice:
+    """What the windows of a model are compared with, who said so and why.
+
+    ``number`` counts a model's choices from 1; 0 is what the data suggested and nobody has changed. ``season`` belongs to
+    kind ``season``; ``start`` (inclusive) and ``end`` (exclusive) to kind ``period``.
+    """
+
+    model: str
+    number: int
+    kind: BaselineKind
+    decided_by: str
+    decided_at: datetime
+    reason: str
+    season: Season | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The rule by which windows were judged, in words, and how often it would have paged on the healthy past.
+
+    ``healthy_windows`` are those it was calibrated on (0: uncalibrated); ``fired`` of ``tried`` windows of that past.
+    """
+
+    words: str
+    calibrated: bool
+    healthy_windows: int = 0
+    fired: int = 0
+    tried: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +60,11 @@ class FeatureDrift:
     ``test`` is ``ks`` (effect: the KS distance D) or ``chi2`` (effect: Jensen-Shannon distance, nat).
     ``contribution`` is shap_share x the larger of effect and null-share change.
     ``smallest_detectable`` is the effect that this many rows would have called drifted half the time.
+    ``effect_low`` and ``effect_high`` bound D as far as counts tell (equal where it is exact). ``p_calibrated`` is the
+    share of healthy windows in which some feature stood out as much as this one (None: uncalibrated), and
+    ``healthy_effect`` the effect that 95 % of them stayed below. ``windows_drifted`` of the last 3 windows, this one
+    included. ``hard_evidence`` are sentences of findings that no world makes by itself. ``calendar``: the column only says
+    what day or hour it is, so it never alerts.
     """
 
     feature: str
@@ -42,6 +81,13 @@ class FeatureDrift:
     new_levels: Mapping[str, float] = field(default_factory=dict)
     contribution: float = 0.0
     smallest_detectable: float | None = None
+    effect_low: float | None = None
+    effect_high: float | None = None
+    p_calibrated: float | None = None
+    healthy_effect: float | None = None
+    windows_drifted: int = 0
+    hard_evidence: tuple[str, ...] = ()
+    calendar: bool = False
     alert: AlertLevel = AlertLevel.NONE
     reason: str = ""
 
@@ -74,7 +120,12 @@ class Performance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowReport:
-    """One window: ``start`` inclusive, ``end`` exclusive (row windows: first and last event)."""
+    """One window: ``start`` inclusive, ``end`` exclusive (row windows: first and last event).
+
+    ``codes`` are the alert codes behind ``reasons``, each once. ``weighted_limit`` is the weighted drift that 95 % of the
+    healthy windows stayed below, ``p_calibrated`` the share of them in which something stood out as much as here.
+    ``examined``: what a closer look at its rows found (None: nobody looked).
+    """
 
     start: datetime
     end: datetime
@@ -85,6 +136,12 @@ class WindowReport:
     features: tuple[FeatureDrift, ...]
     prediction_drift: PredictionDrift
     performance: Performance
+    codes: tuple[str, ...] = ()
+    baseline_rows: int = 0
+    calibrated: bool = False
+    p_calibrated: float | None = None
+    weighted_limit: float | None = None
+    examined: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +155,8 @@ class WatchReport:
     checked_at: datetime
     windows: tuple[WindowReport, ...]
     new_alerts: int = 0
+    baseline: BaselineChoice | None = None
+    rule: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +187,8 @@ class Distribution:
     """A feature in baseline and window, over the same bins, ready to draw.
 
     Numbers: ``edges`` (bins + 1, the column's unit); categories: ``levels``. Shares are of all rows,
-    nulls apart. ``cdf`` rows are (value, baseline share below or at, current share below or at).
+    nulls apart. ``cdf`` rows are (value, baseline share below or at, current share below or at). ``psi`` is over baseline
+    deciles (None: too few rows), ``js`` in nat over the bars, ``wasserstein`` in the column's unit, ``exact_ks`` read from the rows.
     """
 
     feature: str
@@ -142,3 +202,7 @@ class Distribution:
     current_null_share: float = 0.0
     cdf: tuple[tuple[float, float, float], ...] = ()
     gap_at: float | None = None
+    psi: float | None = None
+    js: float | None = None
+    wasserstein: float | None = None
+    exact_ks: float | None = None

@@ -82,6 +82,23 @@ class AlertLevel(StrEnum):
     NONE = "none"
 
 
+class BaselineKind(StrEnum):
+    """What windows are compared with; ``SEASON`` is the training data of the same season."""
+
+    TRAINING = "training"
+    SEASON = "season"
+    PERIOD = "period"
+    PREVIOUS = "previous"
+
+
+class Season(StrEnum):
+    """Which cycle the same season is sought in."""
+
+    YEAR = "year"
+    WEEKDAY = "weekday"
+    HOUR = "hour"
+
+
 class DriftState(StrEnum):
     """``UNCLEAR``: the window is too small to say either."""
 
