@@ -25,6 +25,7 @@ NAVIGATION = {
     "Watch": [
         st.Page(P["overview"], title="Overview", url_path="overview", icon=":material/monitor_heart:"),
         st.Page(P["drift"], title="Drift", url_path="drift", icon=":material/ssid_chart:"),
+        st.Page(P["replay"], title="Replay", url_path="replay", icon=":material/replay:"),
     ],
     "Act": [st.Page(P["alerts"], title="Alerts", url_path="alerts", icon=":material/notifications:")],
     "Intake": [

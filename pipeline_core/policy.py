@@ -80,7 +80,7 @@ class Policy:
     coherence_strength_min: float = 50.0
     coherence_ratio_min: float = 0.5
     domain_auc_min: float = 0.60
-    segment_rows_min: int = 50
+    segment_rows_min: int = 30
     segment_effect_min: float = 0.20
     segment_columns_max: int = 12
     label_share_min: float = 0.8

@@ -10,8 +10,8 @@ from pages.intake import feedform, feedwords, reader, readings, words
 from pages.ui import dialogs, panels, session, wording
 from pages.ui.panels import Fact
 from pages.ui.wording import State
-from pipeline_core.flows import feeds, intake
-from pipeline_core.records import BatchReport, BatchStatus, FeedReport, FeedStatus
+from pipeline_core.flows import feeds
+from pipeline_core.records import BatchReport, Feed, FeedReport, FeedStatus
 
 RAN, TURN = "feed_ran", "feeds_turn"
 BATCHES_SHOWN = 5
@@ -96,23 +96,19 @@ def _run(status: FeedStatus) -> None:
         def told(_share: float, said: str) -> None:
             line.caption(wording.safe(said, length=200))
 
-        report = feeds.run_source(session.store(), status.feed.name, progress=told)
-        _score(report)
+        try:
+            report = feeds.run_source(session.store(), status.feed.name, progress=told)
+        finally:  # what was accepted before an error is there all the same
+            _score(status.feed)
         box.update(label="Done", state="complete")
         st.session_state[RAN] = report
         st.rerun()
 
 
-def _score(report: FeedReport) -> None:
+def _score(feed: Feed) -> None:
     """Let the champion score what came in, as it does where the worker runs a source."""
-    store = session.store()
-    kept = [store.batches.get(report.model, batch_id) for batch_id in report.batches]
-    accepted = [batch for batch in kept if batch.status is BatchStatus.ACCEPTED]
-    if not accepted or store.models.champion(report.model) is None:
-        return
-    for batch in accepted:
-        intake.score(store, report.model, batch_id=batch.batch_id)
-    session.check_soon(report.model)
+    if feeds.score_brought(session.store(), feed.name):
+        session.check_soon(feed.model)
 
 
 def _pause(name: str, *, enabled: bool) -> None:

@@ -56,7 +56,7 @@ FIELDS: Mapping[FeedKind, tuple[Field, ...]] = {
     FeedKind.DATABASE: (
         Field(
             setting="dsn", label="Connection", placeholder="env:SHOP_DSN",
-            help="postgresql://host/name, sqlite:////path.db or any SQLAlchemy address. With a password in it: only by name.",
+            help="postgresql://host/name, sqlite:////path.db; other databases are not asked. With a password in it: only by name.",
         ),
         Field(setting="cursor", label="Column that only grows", placeholder="id", help="The next run reads behind it."),
         Field(setting="start", label="Begin behind", placeholder="from the first row", help="A value of that column."),

@@ -55,12 +55,10 @@ def _done(decided: Decided, schema: Schema) -> str:
 def _again(report: BatchReport, schema: Schema) -> str:
     store = session.store()
     raw = store.batches.raw_path(report)
-    judged = intake.receive(store, schema.model, raw, source=report.source, reading=report.reading)
+    judged = intake.receive(store, schema.model, raw, source=report.source, reading=report.asked)
     if judged.status is BatchStatus.ACCEPTED and judged.batch_id != report.batch_id:
         st.query_params["batch"] = judged.batch_id
-        return (
-            f"Judged again, it is accepted: as {judged.batch_id}. {report.batch_id} stays in quarantine for the record."
-        )
+        return f"Judged again, it is accepted: as {judged.batch_id}. {report.batch_id} is closed; what was found about it stays."
     return f"Judged again under today's rules, {report.batch_id} is still quarantined ({words.tally(judged)})."
 
 

@@ -273,6 +273,7 @@ _VERBS = {
     "train": "Training",
     "challenge": "Challenge of",
     "check": "Checking",
+    "replay": "Replaying a history of",
     "demo": "Building the demo",
     "define": "Defining",
     "receive": "Receiving a batch of",

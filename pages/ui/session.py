@@ -31,6 +31,7 @@ NAMES_MAX = 12
 PAGES: Mapping[str, str] = {
     "overview": "watch/overview.py",
     "drift": "watch/drift.py",
+    "replay": "watch/replay.py",
     "alerts": "act/alerts.py",
     "batches": "intake/batches.py",
     "sources": "intake/sources.py",

@@ -1,6 +1,6 @@
-"""Counts of binned columns by day in plain arrays: several columns in one scan, no hash table.
+"""Counts of celled columns by day in plain arrays: several columns in one scan, no hash table.
 
-Answers the same as ``expressions.count`` where bins and days are few enough for one number each: DuckDB reads and places
+Answers the same as ``counting.counts`` where cells and days are few enough for one number each: DuckDB reads and places
 the rows, numpy puts cells together and adds up. Neighbours: ``duck`` runs it and counts what does not fit. It refuses
 windows other than days or everything.
 """
@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline_core.engines import counting
 from pipeline_core.engines import expressions as sql
 from pipeline_core.records import COUNTS, Grid
 from pipeline_core.stats.grids import CELLS, firsts_of
 
 NUMBERS_MAX = 8_000_000
 """Counts that are held at once: 64 MB."""
-AT_ONCE = 4
+AT_ONCE = 2
 """Columns in one scan: each costs DuckDB several megabytes a thread while it is read."""
 
 Ints = npt.NDArray[np.int64]
@@ -36,7 +37,7 @@ class Days:
 
 
 def suited(grid: Grid) -> bool:
-    """Say whether a column is binned.
+    """Say whether a column is counted by cell.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def suited(grid: Grid) -> bool:
     -------
     bool
     """
-    return grid.kind == "cells" and bool(grid.starts)
+    return grid.kind == "cells"
 
 
 def fits(grids: Sequence[Grid], days: Days) -> bool:
@@ -56,7 +57,7 @@ def fits(grids: Sequence[Grid], days: Days) -> bool:
     Parameters
     ----------
     grids : sequence of Grid
-        Binned.
+        Of kind ``cells``.
     days : Days
         Of the rows.
 
@@ -64,20 +65,18 @@ def fits(grids: Sequence[Grid], days: Days) -> bool:
     -------
     bool
     """
-    return (days.count + 1) * sum(len(g.starts) + 1 for g in grids) <= NUMBERS_MAX
+    return (days.count + 1) * sum(_width(g) for g in grids) <= NUMBERS_MAX
 
 
-def counts(stream: Stream, source: str, grids: Sequence[Grid], *, days: Days) -> dict[str, pa.Table]:
-    """Count binned columns by day.
+def counts(stream: Stream, grids: Sequence[Grid], *, days: Days) -> dict[str, pa.Table]:
+    """Count columns by day and cell, or bin.
 
     Parameters
     ----------
     stream : callable
-        Runs a statement and gives its rows bit by bit.
-    source : str
-        FROM clause.
+        Runs a statement and gives its rows bit by bit; it knows ``counting.SOURCE``.
     grids : sequence of Grid
-        Binned.
+        Of kind ``cells``.
     days : Days
         All days of the rows.
 
@@ -89,44 +88,64 @@ def counts(stream: Stream, source: str, grids: Sequence[Grid], *, days: Days) ->
     found: dict[str, pa.Table] = {}
     for at in range(0, len(grids), AT_ONCE):
         some = grids[at : at + AT_ONCE]
-        sums = _summed(stream, source, some, days)
+        sums = _by_day(stream, some, days) if days.count else _at_once(stream, some)
         found |= {g.column_id: _table(g, n, days) for g, n in zip(some, sums, strict=True)}
     return found
 
 
-def _summed(stream: Stream, source: str, grids: Sequence[Grid], days: Days) -> list[Ints]:
+def _at_once(stream: Stream, grids: Sequence[Grid]) -> list[Ints]:
+    """Count single cells, and put them together when all rows are read."""
+    found = [np.zeros(CELLS + 1, dtype=np.int64) for _ in grids]
+    for batch in stream(f"SELECT {_cells(grids)} FROM ({counting.places(grids, counting.Dialect.DUCKDB)})"):
+        for i in range(len(found)):
+            found[i] += np.bincount(batch.column(i).to_numpy(), minlength=CELLS + 1)
+    # bins are far below 2 ** 53 rows, so that weights are exact
+    return [np.bincount(_places(g), n, minlength=_width(g)).astype(np.int64) for g, n in zip(grids, found, strict=True)]
+
+
+def _by_day(stream: Stream, grids: Sequence[Grid], days: Days) -> list[Ints]:
     """Count by day and bin, day after day."""
-    # what has no cell is counted in one more; what has no day, too
-    cells = ", ".join(f"coalesce({sql.cell(g)}::UINTEGER, {CELLS}::UINTEGER)" for g in grids)
-    day = f"coalesce({sql.DAY.format('event_at')} - {days.first}, {days.count})" if days.count else "0"
+    # what has no day is counted in one more
+    day = f"coalesce({sql.DAY.format('bucket')} - {days.first}, {days.count})::BIGINT"
     places = [_places(g) for g in grids]
-    found = [np.zeros((days.count + 1) * (len(g.starts) + 1), dtype=np.int64) for g in grids]
-    for batch in stream(f"SELECT {day}::BIGINT, {cells} FROM {source}"):
+    found = [np.zeros((days.count + 1) * _width(g), dtype=np.int64) for g in grids]
+    for batch in stream(f"SELECT {day}, {_cells(grids)} FROM ({counting.places(grids, counting.Dialect.DUCKDB)})"):
         at = batch.column(0).to_numpy()
         for i, place in enumerate(places):
             bins = place[batch.column(i + 1).to_numpy()]
-            if days.count:
-                bins += at * (len(grids[i].starts) + 1)
+            bins += at * _width(grids[i])
             found[i] += np.bincount(bins, minlength=len(found[i]))
     return found
 
 
+def _cells(grids: Sequence[Grid]) -> str:
+    """Write the cells of single rows; what has no cell is in one more."""
+    return ", ".join(f"coalesce(p{i}, {CELLS})" for i in range(len(grids)))
+
+
+def _starts(grid: Grid) -> Ints:
+    return np.array(grid.starts, dtype=np.int64) if grid.starts else np.arange(CELLS)
+
+
+def _width(grid: Grid) -> int:
+    return (len(grid.starts) or CELLS) + 1
+
+
 def _places(grid: Grid) -> Ints:
     """Give the number of the bin of each cell, and of no cell."""
-    firsts = firsts_of(grid)
-    return np.append(np.searchsorted(np.array(grid.starts), firsts), len(grid.starts))
+    return np.append(np.searchsorted(_starts(grid), firsts_of(grid)), _width(grid) - 1)
 
 
 def _table(grid: Grid, n: Ints, days: Days) -> pa.Table:
     used = np.flatnonzero(n)
-    day, place = np.divmod(used, len(grid.starts) + 1)
+    day, place = np.divmod(used, _width(grid))
     bucket = (days.first + day).astype("datetime64[D]").astype("datetime64[us]")
-    cell = np.append(np.array(grid.starts, dtype=np.float64), np.nan)[place]
+    cell = np.append(_starts(grid).astype(np.float64), np.nan)[place]
     return pa.table(
         {
             "column_id": pa.repeat(pa.scalar(grid.column_id), len(used)),
             "bucket": pa.array(bucket, pa.timestamp("us"), mask=day == days.count),
-            "cell": pa.array(cell, mask=place == len(grid.starts)),
+            "cell": pa.array(cell, mask=place == _width(grid) - 1),
             "level": pa.nulls(len(used), pa.string()),
             "n": n[used],
         },

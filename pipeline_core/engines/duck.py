@@ -13,34 +13,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline_core.engines import dense
+from pipeline_core.engines import counting, dense, rereading
 from pipeline_core.engines import expressions as sql
 from pipeline_core.engines.connection import Connection
 from pipeline_core.engines.facts import column_facts
+from pipeline_core.engines.localtime import in_utc, on_the_wall
+from pipeline_core.engines.rereading import Pair
 from pipeline_core.engines.rowfacts import repeats, times
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.records import COUNTS, BatchFacts, Grid, Schema
 from pipeline_core.sql import identifier, moment
 from pipeline_core.stats.gaps import gaps_of
-from pipeline_core.stats.grids import CELLS, firsts_of
-from pipeline_core.stats.refinement import Reread, ks_bound, ks_refined
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Pair = tuple[Floats, Ints, Ints]
-"""Keys in ascending order, and the rows of baseline and window at each."""
+_UTC = ZoneInfo("UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Buckets = Literal["day", "one"] | Sequence[datetime] | int
+Buckets = Literal["day", "one"] | ZoneInfo | Sequence[datetime] | int
 """How rows are put together: by UTC day; all in one (bucket null); by the greatest of some starts
 that is not after the row (rows before the first are left out); or by so many rows in the order of
 ``event_at``, ``row_number`` (bucket: the window's number in microseconds after 1970)."""
 
-_NOTHING = Reread(cells=np.empty(0, np.int64), values=np.empty(0))
 _ROW_WINDOWS = pa.schema([
     ("row_id", pa.string()),
     ("event_at", pa.timestamp("us")),
@@ -77,7 +73,7 @@ class DuckEngine:
     def __init__(self, *, threads: int | None = None, memory_limit: str = "1GB", work: Path | None = None) -> None:
         self._connection = Connection(threads, memory_limit=memory_limit, work=work)
         self._without: list[pa.Table] = []
-        self._placed: tuple[tuple[str, int], frozenset[str]] | None = None
+        self._placed: dict[tuple[str, int], tuple[str, frozenset[str]]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -130,25 +126,30 @@ class DuckEngine:
         rows = Rows(files=tuple(files), since=since, until=until, without=without)
         if not rows.files or not grids:
             return COUNTS.empty_table()
-        source, bucket = self._source(rows, grids, buckets)
-        parts = self._dense(source, grids, buckets)
+        self._look(rows, grids, buckets)
+        parts = self._dense(grids, buckets)
         for grid in grids:
             if grid.column_id not in parts:
-                parts[grid.column_id] = self._count(grid, source, bucket)
-        return pa.concat_tables([parts[g.column_id] for g in grids])
+                parts[grid.column_id] = self._count(grid)
+        table = pa.concat_tables([parts[g.column_id] for g in grids])
+        return in_utc(table, buckets) if isinstance(buckets, ZoneInfo) else table
 
-    def days(self, rows: Rows) -> dict[datetime, int]:
-        """Count rows by day.
+    def days(
+        self, rows: Rows, *, buckets: ZoneInfo | Literal["one"] | Sequence[datetime] = _UTC
+    ) -> dict[datetime, int]:
+        """Count rows by day, or by other buckets.
 
         Parameters
         ----------
         rows : Rows
             What to count; rows without an event time are on no day.
+        buckets : ZoneInfo, "one" or sequence of datetime
+            Whose midnights days begin at; or one bucket (1970); or the starts of windows, the last of which is open.
 
         Returns
         -------
         dict of datetime to int
-            Midnight UTC to rows, in time order.
+            The start of each bucket that has rows (UTC) to rows, in time order.
 
         Raises
         ------
@@ -157,12 +158,17 @@ class DuckEngine:
         """
         if not rows.files:
             return {}
+        source, bucket = self._source(rows, (), buckets)
         found = self._connection.table(
-            f"SELECT {sql.NAMED_BUCKETS['day']}::TIMESTAMP AS day, count(*) AS n FROM {self._from(rows)}"
-            " WHERE event_at IS NOT NULL GROUP BY ALL ORDER BY day"
+            f"SELECT {bucket}::TIMESTAMP AS bucket, count(*) AS n FROM {source}"
+            " WHERE event_at IS NOT NULL GROUP BY ALL ORDER BY bucket"
         )
-        midnights = [day.replace(tzinfo=UTC) for day in found.column("day").to_pylist()]
-        return dict(zip(midnights, found.column("n").to_pylist(), strict=True))
+        if isinstance(buckets, ZoneInfo):
+            found = in_utc(found, buckets)
+        starts = [
+            _EPOCH if start is None else start.replace(tzinfo=UTC) for start in found.column("bucket").to_pylist()
+        ]
+        return dict(zip(starts, found.column("n").to_pylist(), strict=True))
 
     def row_windows(self, rows: Rows, grids: Sequence[Grid], *, size: int) -> pa.Table:
         """Cut rows into windows of so many, in the order of ``event_at``, ``row_number``, ``row_id``.
@@ -194,6 +200,41 @@ class DuckEngine:
         return self._connection.table(f"SELECT row_id, event_at, {bucket} AS bucket FROM {source} ORDER BY place").cast(
             _ROW_WINDOWS
         )
+
+    def sample(
+        self, rows: Rows, columns: Sequence[str], *, count: int, seed: int, row_ids: pa.Array | None = None
+    ) -> pa.Table:
+        """Draw rows without order: those whose hashed id, with the seed, is least.
+
+        Parameters
+        ----------
+        rows : Rows
+            What to draw from.
+        columns : sequence of str
+            Which columns, by their names in the files, beside ``row_id`` and ``event_at``.
+        count : int
+            At most so many rows; the same rows give the same sample.
+        seed : int
+            Of the draw.
+        row_ids : pa.Array, optional
+            Only rows with these ids.
+
+        Returns
+        -------
+        pa.Table
+
+        Raises
+        ------
+        Unreadable
+            A file is missing or is not Parquet, or none of them has a column.
+        """
+        names = ", ".join(["row_id", "event_at", *(identifier(c) for c in columns)])
+        ids = pa.array([], pa.string()) if row_ids is None else row_ids
+        kept = "" if row_ids is None else " WHERE row_id IN (SELECT row_id FROM wanted_ids)"
+        with self._connection.registered("wanted_ids", pa.table({"row_id": ids.cast(pa.string())})):
+            return self._connection.table(
+                f"SELECT {names} FROM {self._from(rows)}{kept} ORDER BY hash(row_id, {int(seed)}), row_id LIMIT {int(count)}"
+            )
 
     def exact_ks(
         self,
@@ -228,18 +269,17 @@ class DuckEngine:
         Unreadable
             A file is missing or is not Parquet.
         """
-        bounds = {bucket: ks_bound(before, now) for bucket, (_, before, now) in pairs.items()}
-        if grid.kind != "cells":
-            return {bucket: bound.low for bucket, bound in bounds.items()}
-        wanted = [pairs[bucket][0][bound.open_cells] for bucket, bound in bounds.items()]
-        cells = np.unique(np.concatenate([*wanted, []]))
-        before = self._reread(base, grid, cells, "one").get(None, _NOTHING)
-        now = self._reread(current, grid, cells, buckets)
-        found = {
-            bucket: ks_refined(keys, (old, new), (before, now.get(bucket, _NOTHING)), found=bounds[bucket])
-            for bucket, (keys, old, new) in pairs.items()
-        }
-        return {bucket: distance for bucket, distance in found.items() if distance is not None}
+
+        def look(rows: Rows, wanted: Grid, how: Buckets) -> str | None:
+            return self._look(rows, [wanted], how) if rows.files else None
+
+        def count(rows: Rows, wanted: Grid) -> pa.Table:
+            return self.counts(
+                rows.files, [wanted], buckets="one", since=rows.since, until=rows.until, without=rows.without
+            )
+
+        again = rereading.Again(look=look, count=count, stream=self._connection.stream)
+        return rereading.exact_ks(again, (base, current), grid, pairs=pairs, buckets=buckets)
 
     def facts(self, file: Path, schema: Schema, *, counts: pa.Table) -> BatchFacts:
         """Describe a batch: its columns, rows that repeat, columns that are null together, and when it happened.
@@ -267,7 +307,7 @@ class DuckEngine:
         gaps = gaps_of({c.column_id: by_id[c.column_id].nulls for c in schema.features})
         found = repeats(self._connection.table, self._connection.stream, file, schema, gaps=gaps)
         missing = by_id[schema.id.column_id].nulls if schema.id else 0
-        when = times(file)
+        when = times(file, ZoneInfo(schema.zone))
         return BatchFacts(
             rows=found.rows,
             columns=columns,
@@ -283,53 +323,56 @@ class DuckEngine:
             rows_by_hour=when.rows_by_hour,
         )
 
-    def _reread(self, rows: Rows, grid: Grid, cells: Floats, buckets: Buckets) -> dict[datetime | None, Reread]:
-        if not len(cells) or not rows.files:
-            return {}
-        source, bucket = self._source(rows, [grid], buckets)
-        firsts = firsts_of(grid)
-        wanted = np.flatnonzero(np.isin(firsts, cells))
-        statement = (
-            f"SELECT bucket, bin AS cell, value FROM (SELECT {bucket} AS bucket, {sql.cell(grid)} AS cell,"
-            f" {sql.number(grid)} AS value FROM {source} WHERE {sql.within(cells, grid)}) JOIN wanted USING (cell)"
-            " ORDER BY bucket, value"
-        )
-        with self._connection.registered(
-            "wanted", pa.table({"cell": pa.array(wanted, pa.uint16()), "bin": firsts[wanted]})
-        ):
-            found = self._connection.table(statement)
-        cell, value = found.column("cell").to_numpy(), found.column("value").to_numpy()
-        return {key: Reread(cells=cell[at], values=value[at]) for key, at in _runs(found.column("bucket")).items()}
-
-    def _dense(self, source: str, grids: Sequence[Grid], buckets: Buckets) -> dict[str, pa.Table]:
+    def _dense(self, grids: Sequence[Grid], buckets: Buckets) -> dict[str, pa.Table]:
         """Count what can be counted in arrays."""
-        binned = [g for g in grids if dense.suited(g)]
-        if not binned or not isinstance(buckets, str):
+        celled = [g for g in grids if dense.suited(g)]
+        if not celled or not isinstance(buckets, str | ZoneInfo):
             return {}
         days = dense.Days()
-        if buckets == "day":
-            first, last = sql.DAY.format("min(event_at)"), sql.DAY.format("max(event_at)")
-            (ends,) = self._connection.table(f"SELECT {first} AS a, {last} AS b FROM {source}").to_pylist()
+        if buckets != "one":
+            first, last = sql.DAY.format("min(bucket)"), sql.DAY.format("max(bucket)")
+            (ends,) = self._connection.table(f"SELECT {first} AS a, {last} AS b FROM {counting.SOURCE}").to_pylist()
             days = days if ends["a"] is None else dense.Days(first=ends["a"], count=ends["b"] - ends["a"] + 1)
-        return dense.counts(self._connection.stream, source, binned, days=days) if dense.fits(binned, days) else {}
+        return dense.counts(self._connection.stream, celled, days=days) if dense.fits(celled, days) else {}
 
-    def _count(self, grid: Grid, source: str, bucket: str) -> pa.Table:
-        bins = pa.table({"cell": pa.array(np.arange(CELLS), pa.uint16()), "bin": firsts_of(grid)})
-        with self._connection.registered("bins", bins):
-            return self._connection.table(sql.count(grid, source, bucket, firsts="bins")).cast(COUNTS)
+    def _count(self, grid: Grid) -> pa.Table:
+        statement = counting.counts([grid], counting.Dialect.DUCKDB)
+        if not counting.binned(grid):
+            return self._connection.table(statement).cast(COUNTS)
+        with self._connection.registered(counting.BINS, counting.bins([grid], pa.uint16())):
+            return self._connection.table(statement).cast(COUNTS)
+
+    def _look(self, rows: Rows, grids: Sequence[Grid], buckets: Buckets) -> str:
+        """Make the rows known as ``counting.SOURCE``: a bucket, and each column as what it is counted by."""
+        source, bucket = self._source(rows, grids, buckets)
+        columns = [f"{sql.typed(g)} AS {identifier(g.column_id)}" for g in grids]
+        self._connection.run(
+            f"CREATE OR REPLACE TEMP VIEW {counting.SOURCE} AS SELECT {', '.join([f'{bucket} AS bucket', *columns])} FROM {source}"
+        )
+        return counting.SOURCE
 
     def _source(self, rows: Rows, grids: Sequence[Grid], buckets: Buckets) -> tuple[str, str]:
         """Give the FROM clause and the expression of the bucket."""
         scan = self._from(rows)
         if isinstance(buckets, int):
-            self._place(scan, [g.column_id for g in grids], buckets)
-            return "placed", "make_timestamp(win)"
+            return self._place(scan, [g.column_id for g in grids], buckets), "make_timestamp(win)"
+        if isinstance(buckets, ZoneInfo):
+            return scan, f"date_trunc('day', {self._wall(scan, buckets)})"
         if isinstance(buckets, str):
             return scan, sql.NAMED_BUCKETS[buckets]
         if not buckets:
             raise InvalidDefinition("No window starts were given: at least one is needed to put rows into windows.")
         starts = ", ".join(f"({moment(s)})" for s in sorted(buckets))
         return f"({scan} ASOF JOIN (VALUES {starts}) AS starts(start) ON event_at >= start)", "start"
+
+    def _wall(self, scan: str, zone: ZoneInfo) -> str:
+        """Write the time as clocks in a zone showed it."""
+        if zone.key == _UTC.key:
+            return "event_at"
+        (ends,) = self._connection.table(f"SELECT min(event_at) AS a, max(event_at) AS b FROM {scan}").to_pylist()
+        if ends["a"] is None:
+            return "event_at"
+        return on_the_wall(zone, ends["a"].replace(tzinfo=UTC), ends["b"].replace(tzinfo=UTC))
 
     def _from(self, rows: Rows) -> str:
         scan = sql.scan(rows.files)
@@ -341,24 +384,16 @@ class DuckEngine:
             scan = f"{named} r ANTI JOIN without_{id(rows.without)} w ON r.filename = w.file AND r.row_number = w.row_number"
         return f"(FROM {scan}{sql.between(rows.since, rows.until)})"
 
-    def _place(self, scan: str, columns: Sequence[str], size: int) -> None:
-        """Keep the columns with the number of each row's window, as they are read more than once."""
+    def _place(self, scan: str, columns: Sequence[str], size: int) -> str:
+        """Keep the columns with the number of each row's window, as they are read more than once; give the table's name."""
         if size < 1:
             raise InvalidDefinition(f"A window of {size} rows: at least 1 row is allowed.")
-        if self._placed and self._placed[0] == (scan, size) and self._placed[1].issuperset(columns):
-            return
-        kept = "".join(f", {identifier(c)}" for c in columns)
-        self._connection.run(
-            f"CREATE OR REPLACE TEMP TABLE placed AS SELECT *, place // {int(size)} AS win FROM (SELECT row_id, event_at{kept},"
-            f" row_number() OVER (ORDER BY event_at, row_number, row_id) - 1 AS place FROM {scan})"
-        )
-        self._placed = ((scan, size), frozenset(columns))
-
-
-def _runs(buckets: pa.ChunkedArray) -> dict[datetime | None, slice]:
-    """Say where each bucket stands in rows that are ordered by bucket."""
-    # not run_end_encode: it tells nulls apart by what lies beneath them
-    encoded = buckets.combine_chunks().dictionary_encode(null_encoding="encode")
-    ends = np.cumsum(np.bincount(encoded.indices.to_numpy(zero_copy_only=False), minlength=len(encoded.dictionary)))
-    keys = [None if key is None else key.replace(tzinfo=UTC) for key in encoded.dictionary.to_pylist()]
-    return {key: slice(int(a), int(b)) for key, a, b in zip(keys, [0, *ends[:-1]], ends, strict=True)} if keys else {}
+        name, known = self._placed.get((scan, size), (f"placed_{len(self._placed)}", None))
+        if known is None or not known.issuperset(columns):
+            kept = "".join(f", {identifier(c)}" for c in columns)
+            self._connection.run(
+                f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT *, place // {int(size)} AS win FROM (SELECT row_id, event_at{kept},"
+                f" row_number() OVER (ORDER BY event_at, row_number, row_id) - 1 AS place FROM {scan})"
+            )
+            self._placed[scan, size] = name, frozenset(columns)
+        return name

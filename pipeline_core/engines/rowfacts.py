@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline_core.engines import expressions as sql
+from pipeline_core.engines.localtime import offsets
 from pipeline_core.records import Role, Schema
 from pipeline_core.sql import identifier
 from pipeline_core.stats.gaps import Patterns, named
@@ -55,13 +57,15 @@ class Repeats:
     null_patterns: Patterns
 
 
-def times(file: Path) -> Times:
+def times(file: Path, zone: ZoneInfo) -> Times:
     """Say when the rows happened, in the order of the file.
 
     Parameters
     ----------
     file : Path
         Typed rows as Parquet.
+    zone : ZoneInfo
+        Whose days are counted; hours are those of UTC.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def times(file: Path) -> Times:
             unordered += int((np.diff(moments, prepend=before) < 0).sum())
             before = moments[-1:]
             ends = [min(*ends[:1], int(moments.min())), max(*ends[1:], int(moments.max()))] if ends else _ends(moments)
-            found, n = np.unique(moments // _DAY_US, return_counts=True)
+            found, n = np.unique(_on_the_wall(moments, zone) // _DAY_US, return_counts=True)
             days.update(dict(zip(found.tolist(), n.tolist(), strict=True)))
             hours += np.bincount(moments // _HOUR_US % _HOURS, minlength=_HOURS)
     first, last = (_EPOCH + timedelta(microseconds=end) for end in ends) if ends else (None, None)
@@ -134,6 +138,14 @@ def repeats(run: Run, stream: Stream, file: Path, schema: Schema, *, gaps: Seque
         repeated_rows=count - _distinct(rows),
         null_patterns=named(gaps, patterns),
     )
+
+
+def _on_the_wall(moments: npt.NDArray[np.int64], zone: ZoneInfo) -> npt.NDArray[np.int64]:
+    low, high = (_EPOCH + timedelta(microseconds=end) for end in _ends(moments))
+    known = offsets(zone, low, high)
+    changes = np.array([(since - _EPOCH) // timedelta(microseconds=1) for since, _ in known[1:]], np.int64)
+    ahead = np.array([offset // timedelta(microseconds=1) for _, offset in known], np.int64)
+    return moments + ahead[np.searchsorted(changes, moments, side="right")]
 
 
 def _ends(moments: npt.NDArray[np.int64]) -> list[int]:

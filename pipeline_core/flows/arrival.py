@@ -7,15 +7,16 @@ batch, and to parse what a stranger sent in the process that owns the store.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline_core.errors import InvalidDefinition
 from pipeline_core.flows import sandbox, taking
 from pipeline_core.flows.compute import Compute
 from pipeline_core.flows.judging import Judged, judge
 from pipeline_core.flows.taking import Raw, Taken, TakeRequest, UnpackRequest, UnpackResult
-from pipeline_core.records import BatchReport, BatchStatus, Finding, Reading, Ruling, Schema, Severity
+from pipeline_core.records import BatchReport, BatchStatus, ColumnArrival, Finding, Reading, Ruling, Schema, Severity
 from pipeline_core.sources import files
 from pipeline_core.stages import alerts
 from pipeline_core.store.home import Store
@@ -28,7 +29,8 @@ Advance = tuple[str, str]
 class Arrived:
     """A file in hand: where it lies, its name by content, what a person calls it, how it is to be read.
 
-    ``advance``: the feed that it came by and how far that has been read with it, kept in the same transaction.
+    ``reading`` is what somebody asked for; ``remembered`` settles what neither that nor the content does. ``advance``:
+    the feed that it came by and how far that has been read with it, kept in the same transaction.
     """
 
     path: Path
@@ -36,16 +38,17 @@ class Arrived:
     source: str
     received_at: datetime
     reading: Reading
+    remembered: Reading = field(default_factory=Reading)
     advance: Advance | None = None
 
-    def raw(self, store: Store, *, remembered: Reading | None = None) -> Raw:
-        """Give it as the child takes it; what neither a person nor the content settles is read as ``remembered`` says."""
+    def raw(self, store: Store) -> Raw:
+        """Give it as the child takes it."""
         return Raw(
             path=self.path,
             name=self.source,
             policy=store.policy,
             reading=self.reading,
-            remembered=remembered or Reading(),
+            remembered=self.remembered,
         )
 
 
@@ -115,10 +118,12 @@ def accept(store: Store, model: str, arrived: Arrived, *, compute: Compute = san
     schema = store.models.schema(model)
     known = store.batches.find(model, arrived.sha256)
     if known is not None and known.status is BatchStatus.ACCEPTED:
+        _make_whole(store, known, arrived.path, compute=compute)
         if arrived.advance is not None:
             store.feeds.advance(*arrived.advance, rows=known.rows)
         return replace(known, duplicate=True)
     store.check_space(arrived.path.stat().st_size)
+    arrived = replace(arrived, remembered=schema.reading)
     with store.work_dir() as folder:
         taken = take(store, schema, arrived, folder=folder, compute=compute)
         judged = judge(store, schema, taken)
@@ -130,10 +135,79 @@ def accept(store: Store, model: str, arrived: Arrived, *, compute: Compute = san
 
 
 def _settle(store: Store, refused: BatchReport, accepted: BatchReport) -> None:
-    """Close the alert about a file that was refused before, and is accepted now."""
+    """Close a batch, and its alert, whose file was refused before and is accepted now: nobody may take it in twice."""
     why = f"Judged again, the same file was accepted as {accepted.batch_id}."
     ruling = Ruling(decided_by="the door", decided_at=accepted.received_at, reason=why)
-    store.signals.close_batch(refused.model, refused.batch_id, ruling=ruling)
+    store.batches.rule(refused.model, refused.batch_id, ruling=ruling, status=BatchStatus.DISCARDED)
+
+
+def again(store: Store, report: BatchReport, path: Path) -> Arrived:
+    """Name the file of a batch as it was received, to be read the way it was read then.
+
+    What was used then is no order that can be given now: an order stands above the content, so that a column that
+    the content settled otherwise would become text.
+
+    Parameters
+    ----------
+    store : Store
+        Whose clock says when.
+    report : BatchReport
+        The batch.
+    path : Path
+        Its file.
+
+    Returns
+    -------
+    Arrived
+    """
+    return replace(arrive(store, path, source=report.source, reading=report.asked), remembered=report.remembered)
+
+
+def mend(store: Store, report: BatchReport, path: Path, *, compute: Compute = sandbox.confined) -> None:
+    """Put the rows of an accepted batch back whose file is lost, from the file as it was received.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    report : BatchReport
+        The batch.
+    path : Path
+        Its file.
+    compute : callable
+        Where it is read.
+
+    Raises
+    ------
+    InvalidDefinition
+        Read again, it gives other rows; nothing is put back.
+    Unreadable, Doubtful
+        It cannot be read any more.
+    """
+    schema = store.models.schema(report.model, report.schema_version)
+    with store.work_dir() as folder:
+        taken = take(store, schema, again(store, report, path), folder=folder, compute=compute)
+        before, now = ({c.column: _seen(c) for c in columns} for columns in (report.columns, taken.arrivals))
+        other = [name for name, seen in before.items() if now.get(name) != seen]
+        if other:
+            raise InvalidDefinition(
+                f"The file of batch {report.batch_id} ({report.source!r}) no longer gives the rows that the batch had: column"
+                f" {other[0]!r} is read otherwise. Nothing is put back; look for the file as it was sent."
+            )
+        store.batches.mend(report.model, report.batch_id, rows=taken.rows, counts=taken.counts, aside=taken.aside)
+
+
+def _seen(column: ColumnArrival) -> tuple[object, ...]:
+    return column.stored, column.null_share, column.low, column.high, column.distinct
+
+
+def _make_whole(store: Store, known: BatchReport, path: Path, *, compute: Compute) -> None:
+    """Put back what is lost of a batch whose file came again: to send it again is the advice that a loss gives."""
+    torn = (loss for loss in store.losses if loss.missing == "rows")
+    lost = any((loss.model, loss.sha256) == (known.model, known.sha256) for loss in torn)
+    if lost or not store.batches.rows_paths(known.model, [known.batch_id])[0].is_file():
+        mend(store, known, path, compute=compute)
+    store.batches.mend(known.model, known.batch_id, raw=path)
 
 
 def arrive(
@@ -205,7 +279,8 @@ def unpack(
     -------
     UnpackResult
     """
-    return compute(taking.unpack, UnpackRequest(raw=arrived.raw(store, remembered=remembered), folder=folder))
+    arrived = arrived if remembered is None else replace(arrived, remembered=remembered)
+    return compute(taking.unpack, UnpackRequest(raw=arrived.raw(store), folder=folder))
 
 
 def take(store: Store, schema: Schema, arrived: Arrived, *, folder: Path, compute: Compute = sandbox.confined) -> Taken:
@@ -229,7 +304,7 @@ def take(store: Store, schema: Schema, arrived: Arrived, *, folder: Path, comput
     Taken
     """
     request = TakeRequest(
-        raw=arrived.raw(store, remembered=schema.reading),
+        raw=arrived.raw(store),
         folder=folder,
         schema=schema,
         sha256=arrived.sha256,
@@ -258,7 +333,8 @@ def keep(store: Store, schema: Schema, *, arrived: Arrived, judged: Judged) -> B
     """
     taken = judged.taken
     with store.transaction():
-        if store.batches.next_id(schema.model) != judged.batch_id:
+        now = store.batches.next_id(schema.model), store.batches.rows_paths(schema.model)
+        if now != (judged.batch_id, judged.against):
             judged = judge(store, schema, taken)
         accepted = judged.status is BatchStatus.ACCEPTED
         kept = store.batches.add(
@@ -303,5 +379,7 @@ def _report(schema: Schema, arrived: Arrived, judged: Judged) -> BatchReport:
         schema_version=schema.schema_version,
         set_aside_rows=taken.aside_rows,
         reading=taken.unpacked.reading,
+        asked=arrived.reading,
+        remembered=arrived.remembered,
         notes=taken.unpacked.notes,
     )

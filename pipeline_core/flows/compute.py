@@ -24,14 +24,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from sklearn.pipeline import Pipeline
 
 from pipeline_core.errors import ComputeFailed
 from pipeline_core.flows import replies
 from pipeline_core.flows.replies import A, Compute, Progress, Q, Step
 from pipeline_core.policy import Policy
-from pipeline_core.records import Curves, Figure, Schema, dump
+from pipeline_core.records import Curves, Figure, Role, Schema, dump
 from pipeline_core.stages import artifact, attribution, gate, preprocessing, serving, training
 from pipeline_core.stats.scores import metrics
 from pipeline_core.stats.truth import judged
@@ -66,11 +68,16 @@ class FitRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitResult:
-    """What ``fit_version`` made: files (model, fitted rows, hold-out predictions) and figures of the hold-out."""
+    """What ``fit_version`` made: files and figures of the hold-out.
+
+    Files are the model, its fitted rows, a scored sample of them (``reference``), and the hold-out predictions.
+    ``shap_intervals`` are 95 % intervals of the shares over resamples of the explained rows.
+    """
 
     artifact: Path
     artifact_sha256: str
     fit_rows: Path
+    reference: Path
     holdout: Path
     fit_count: int
     holdout_count: int
@@ -79,6 +86,7 @@ class FitResult:
     metrics: Mapping[str, Figure]
     curves: Curves
     shap_shares: Mapping[str, float]
+    shap_intervals: Mapping[str, tuple[float, float]]
 
 
 def fit_version(request: FitRequest, progress: Progress) -> FitResult:
@@ -94,7 +102,7 @@ def fit_version(request: FitRequest, progress: Progress) -> FitResult:
     Returns
     -------
     FitResult
-        ``shap_shares`` by ``column_id``.
+        Shares and intervals by ``column_id``.
 
     Raises
     ------
@@ -122,16 +130,18 @@ def fit_version(request: FitRequest, progress: Progress) -> FitResult:
     rows_judged = judged(schema, held.column("label").to_pylist(), said)
     figures = metrics(rows_judged, seed=request.seed)
     progress(0.75, "Explaining by SHAP")
-    shares = attribution.shares(
+    leaned = attribution.explained(
         pipeline, features, preprocessing.source_features(pipeline), rows=policy.shap_rows, seed=request.seed
     )
     progress(0.95, "Writing the model file")
+    sample = _reference(fit_rows, pipeline, schema, rows=int(policy.reference_rows_max), seed=request.seed)
     model_file = request.folder / "model.skops"
     sha256 = artifact.write(pipeline, model_file)
     return FitResult(
         artifact=model_file,
         artifact_sha256=sha256,
         fit_rows=_written(fit_rows, request.folder / "fit.parquet"),
+        reference=_written(sample, request.folder / "reference.parquet"),
         holdout=_written(said, request.folder / "holdout.parquet"),
         fit_count=fit_rows.num_rows,
         holdout_count=held.num_rows,
@@ -139,8 +149,21 @@ def fit_version(request: FitRequest, progress: Progress) -> FitResult:
         parameters=training.parameters(pipeline),
         metrics=figures,
         curves=gate.curves_of(rows_judged),
-        shap_shares=shares,
+        shap_shares=leaned.shares,
+        shap_intervals=leaned.intervals,
     )
+
+
+def _reference(fitted: pa.Table, pipeline: Pipeline, schema: Schema, *, rows: int, seed: int) -> pa.Table:
+    """Draw fitted rows, with what the pipeline says about them: the rows that windows are looked at against."""
+    chosen = np.arange(fitted.num_rows)
+    if len(chosen) > rows:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), size=rows, replace=False))
+    drawn = fitted.take(pa.array(chosen))
+    said = serving.predict(pipeline, drawn, schema)
+    kept = [c.column_id for c in schema.columns if c.role in {Role.FEATURE, Role.PROTECTED}]
+    table = drawn.select(["event_at", *(name for name in kept if name in drawn.column_names), "label"])
+    return table.append_column("prediction", said.column("prediction")).append_column("score", said.column("score"))
 
 
 def _written(table: pa.Table, path: Path) -> Path:

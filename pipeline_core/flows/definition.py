@@ -16,6 +16,7 @@ from typing import Required, TypedDict, Unpack
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline_core.clock import zone_named
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.flows import sandbox, taking
 from pipeline_core.flows.arrival import Arrived, arrive, first_error, keep, unpack
@@ -31,6 +32,7 @@ from pipeline_core.records import (
     Role,
     Schema,
     Task,
+    TimeUnit,
     Unpacked,
 )
 from pipeline_core.stages import schema as schemas
@@ -58,6 +60,7 @@ class Named(TypedDict, total=False):
     types: Mapping[str, ColumnType]
     source: str | None
     reading: Reading | None
+    zone: str | None
     demo: bool
 
 
@@ -139,7 +142,8 @@ def define(
         Where it is read: ``sandbox.confined``, or ``compute.in_process`` for what this process wrote itself.
     **named
         ``target`` (required), ``positive``, ``time``, ``id``, ``protected``, ``exclude``, ``features`` (kept
-        although a default would exclude them), ``task``, ``types``, ``source``, ``reading``, ``demo``.
+        although a default would exclude them), ``task``, ``types``, ``source``, ``reading``, ``zone`` (an IANA name; UTC, or
+        as before, unless said), ``demo``.
 
     Returns
     -------
@@ -164,12 +168,15 @@ def define(
     arrived = arrive(store, path, source=named.pop("source", None), reading=named.pop("reading", None))
     old = store.models.schema(model) if model in store.models.names() else None
     stored = len(store.batches.list(model, status=BatchStatus.ACCEPTED)) if old else 0
+    zone = zone_named(named.get("zone") or (old.zone if old else "UTC")).key
     with store.work_dir() as folder:
         seen = unpack(store, arrived, folder=folder, compute=compute)
         table = pq.read_table(seen.arrived)
         if old is not None and stored:
             table = _in_old_order(table, old, stored)
-        schema, suspects = learned(table, _request(model, named, arrived=arrived, old=old, table=table), arrived)
+        schema, suspects = learned(
+            table, _request(model, named, arrived=arrived, old=old, table=table), arrived, zone=zone
+        )
         schema = replace(schema, reading=seen.unpacked.reading)
         if old is not None and stored:
             schema = _continued(old, schema, stored=stored)
@@ -183,7 +190,9 @@ def define(
     return Definition(schema=schema, batch=batch)
 
 
-def learned(table: pa.Table, request: schemas.DefineRequest, arrived: Arrived) -> tuple[Schema, tuple[Finding, ...]]:
+def learned(
+    table: pa.Table, request: schemas.DefineRequest, arrived: Arrived, *, zone: str = "UTC"
+) -> tuple[Schema, tuple[Finding, ...]]:
     """Propose, type and learn: a file and what a person said about it give a schema and what is suspicious about it.
 
     Parameters
@@ -194,6 +203,8 @@ def learned(table: pa.Table, request: schemas.DefineRequest, arrived: Arrived) -
         What a person said.
     arrived : Arrived
         The file.
+    zone : str
+        The IANA zone whose days and hours windows follow.
 
     Returns
     -------
@@ -207,10 +218,20 @@ def learned(table: pa.Table, request: schemas.DefineRequest, arrived: Arrived) -
     InvalidDefinition
         It contradicts itself or the file.
     """
-    proposed = schemas.propose(table, request)
+    proposed = _zoned(schemas.propose(table, request), zone)
     typed = validation.type_rows(table, proposed, sha256=arrived.sha256, received_at=arrived.received_at)
     schema = schemas.learn(proposed, typed.rows)
     return schema, schemas.suspects(typed.rows, schema)
+
+
+def _zoned(schema: Schema, zone: str) -> Schema:
+    if zone != schema.zone and schema.time_unit in {TimeUnit.DAY, TimeUnit.ROW}:
+        what = "days" if schema.time_unit is TimeUnit.DAY else "rows"
+        raise InvalidDefinition(
+            f"Zone {zone!r} was given, but the event time of {schema.model!r} counts {what} and knows no clock; zones are"
+            " for times of a clock. Leave the zone out."
+        )
+    return replace(schema, zone=zone)
 
 
 def _again(store: Store, arrived: Arrived, seen: UnpackResult, schema: Schema) -> TakeRequest:
@@ -282,6 +303,11 @@ def _in_old_order(table: pa.Table, old: Schema, stored: int) -> pa.Table:
 
 def _continued(old: Schema, new: Schema, *, stored: int) -> Schema:
     here = f"Model {old.model!r} has {_batches(stored)}"
+    if old.zone != new.zone:
+        raise InvalidDefinition(
+            f"{here}, counted by days of {old.zone}; this definition says {new.zone}. Keep the zone, or define a model under"
+            " a new name."
+        )
     for before, now in zip(old.columns, new.columns, strict=True):
         fixed = {Role.TARGET, Role.TIME, Role.ID}
         if before.type is not now.type or (before.role is not now.role and fixed & {before.role, now.role}):

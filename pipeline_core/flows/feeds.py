@@ -8,6 +8,7 @@ nothing is lost, nothing comes twice. Neighbours: ``arrival`` is the door, ``sou
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -17,12 +18,13 @@ from pathlib import Path
 from typing import Protocol, TypedDict, Unpack
 
 from pipeline_core.errors import InvalidDefinition, PipelineError, Unreadable
-from pipeline_core.flows import arrival
+from pipeline_core.flows import arrival, intake
 from pipeline_core.records import BatchStatus, Feed, FeedKind, FeedReport, FeedStatus, Reading
 from pipeline_core.sources import database, folder, kafka, redis, web
 from pipeline_core.sources.feed import Delivery, Setup, Source, check_settings, revealed
 from pipeline_core.store.home import Store
 
+LOGGER = logging.getLogger(__name__)
 Progress = Callable[[float, str], None]
 
 SAMPLE_ROWS = 1_000
@@ -39,17 +41,18 @@ class _Kind(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of source: what opens it, and the settings that it knows."""
+    """A kind of source: what opens it, the settings that it knows, and what looks at their values before they are kept."""
 
     opens: _Kind
     required: tuple[str, ...]
     optional: tuple[str, ...]
+    check: Callable[[str, Mapping[str, str]], None] = lambda _name, _settings: None
 
 
 KINDS = {
-    FeedKind.FOLDER: Kind(opens=folder.Folder, required=folder.REQUIRED, optional=folder.OPTIONAL),
+    FeedKind.FOLDER: Kind(opens=folder.Folder, required=folder.REQUIRED, optional=folder.OPTIONAL, check=folder.check),
     FeedKind.DATABASE: Kind(opens=database.Database, required=database.REQUIRED, optional=database.OPTIONAL),
-    FeedKind.URL: Kind(opens=web.Web, required=web.REQUIRED, optional=web.OPTIONAL),
+    FeedKind.URL: Kind(opens=web.Web, required=web.REQUIRED, optional=web.OPTIONAL, check=web.check),
     FeedKind.KAFKA: Kind(opens=kafka.Kafka, required=kafka.REQUIRED, optional=kafka.OPTIONAL),
     FeedKind.REDIS: Kind(opens=redis.Redis, required=redis.REQUIRED, optional=redis.OPTIONAL),
 }
@@ -216,7 +219,7 @@ def run_source(
     name : str
         The source.
     most : int, optional
-        Stop after so many files; the next run goes on from there.
+        Stop after so many received files; the next run goes on from there.
     progress : callable, optional
         Told after each file.
     stop : callable
@@ -243,11 +246,52 @@ def run_source(
     with store.feeds.running(name) as status:
         try:
             report = _run(store, status, most=most, progress=progress, stop=stop)
-        except PipelineError as error:
-            store.feeds.ran(name, at=store.now(), error=f"{error.headline}. {error.message}")
+        except Exception as error:
+            # whatever it was, a run was made: unnoted, the source would be due again at once, before all others
+            told = f"An unexpected error ({type(error).__name__}); the log of the app has the details."
+            if isinstance(error, PipelineError):
+                told = f"{error.headline}. {error.message}"
+            store.feeds.ran(name, at=store.now(), error=told)
             raise
         store.feeds.ran(name, at=store.now(), error=report.errors[0] if report.errors else None)
     return report
+
+
+def score_brought(store: Store, name: str) -> int:
+    """Let the champion score what a source brought since its promotion and is not scored yet.
+
+    What is left to do is asked of the store: also what an earlier run brought that ended in an error, or with the process.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    name : str
+        The source.
+
+    Returns
+    -------
+    int
+        How many batches were scored; one that cannot be is told to the log, and holds up no other.
+
+    Raises
+    ------
+    NotFound
+        There is no such source.
+    """
+    feed = store.feeds.get(name).feed
+    champion, scored = store.models.champion(feed.model), 0
+    if champion is None:
+        return 0
+    since = store.models.promotions(feed.model)[0].at
+    for batch_id in store.feeds.unscored(feed, version=champion.version, since=since):
+        try:
+            intake.score(store, feed.model, batch_id=batch_id)
+        except PipelineError as error:
+            LOGGER.warning("Batch %s of source %s is not scored: %s. %s", batch_id, name, error.headline, error.message)
+        else:
+            scored += 1
+    return scored
 
 
 @dataclass(slots=True)
@@ -260,6 +304,10 @@ class _Tally:
     duplicates: int = 0
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def received(self) -> int:
+        return len(self.batches) + self.duplicates
+
 
 def _run(
     store: Store, status: FeedStatus, *, most: int | None, progress: Progress | None, stop: Callable[[], bool]
@@ -268,13 +316,13 @@ def _run(
     tally, stopped = _Tally(), _CAUGHT_UP
     with store.work_dir() as scratch, closing(_opened(store, feed)) as source:
         with closing(source.deliveries(status.state.cursor, folder=scratch)) as deliveries:
-            for number, delivery in enumerate(deliveries, start=1):
+            for delivery in deliveries:
                 if _received(store, feed, delivery, tally):
                     source.settled(delivery.cursor)
                 delivery.path.unlink(missing_ok=True)
                 if progress is not None:
                     progress(0.0, f"{tally.rows:,} rows in {len(tally.batches):,} batches")
-                if number == most:
+                if tally.received == most:  # what cannot be read comes first again, and would be all that a run does
                     stopped = f"after {most:,} files, as asked; the next run goes on"
                     break
                 if stop():
@@ -340,6 +388,7 @@ def _check(feed: Feed) -> None:
         )
     kind = KINDS[feed.kind]
     check_settings(feed.name, feed.settings, secrets=feed.secrets, required=kind.required, optional=kind.optional)
+    kind.check(feed.name, feed.settings)
     if feed.batch_rows < 1 or not feed.batch_s > 0 or (feed.every_s is not None and feed.every_s < EVERY_S_MIN):
         raise InvalidDefinition(
             f"Source {feed.name!r}: batch_rows is {feed.batch_rows}, batch_s {feed.batch_s:g}, every_s {feed.every_s};"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,20 +17,22 @@ import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.flows.taking import Taken
-from pipeline_core.records import BatchStatus, Finding, Measure, Schema
+from pipeline_core.flows.windows import zone_of
+from pipeline_core.records import BatchReport, BatchStatus, Finding, Measure, Schema
 from pipeline_core.stages import validation
 from pipeline_core.store.home import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the door says of a batch, as long as the next one is ``batch_id``: no other came in between.
+    """What the door says of a batch, as long as the next one is ``batch_id`` and ``against`` are the rows of the accepted ones.
 
-    ``repeats`` are the stored rows that it would replace, ``replaced`` their counts by day, made only where the batch
-    is to be accepted.
+    Neither alone tells that nothing came in between: a batch may also be taken in late. ``repeats`` are the stored rows that it would replace, ``replaced`` their counts by day, made only where the batch
+    is to be accepted at once.
     """
 
     batch_id: str
+    against: tuple[Path, ...]
     taken: Taken
     findings: tuple[Finding, ...]
     measures: tuple[Measure, ...]
@@ -42,7 +45,9 @@ class Judged:
         return validation.decide(self.findings)
 
 
-def judge(store: Store, schema: Schema, taken: Taken, *, more: tuple[Finding, ...] = ()) -> Judged:
+def judge(
+    store: Store, schema: Schema, taken: Taken, *, more: tuple[Finding, ...] = (), late: BatchReport | None = None
+) -> Judged:
     """Hold what was taken in against schema, baseline, the batches before and the ids that are known.
 
     Parameters
@@ -55,13 +60,16 @@ def judge(store: Store, schema: Schema, taken: Taken, *, more: tuple[Finding, ..
         The batch.
     more : tuple of Finding
         What is known of it besides.
+    late : BatchReport, optional
+        The batch, where it is kept already and is to be taken in late.
 
     Returns
     -------
     Judged
     """
-    batch_id = store.batches.next_id(schema.model)  # first: whatever comes in from here on is noticed by it
-    repeats = store.repeats.find(schema, taken.rows)
+    # first: whatever comes in from here on is noticed by them
+    batch_id, against = store.batches.next_id(schema.model), store.batches.rows_paths(schema.model)
+    repeats = store.repeats.find(schema, taken.rows, batch=late)
     checked = validation.check(
         validation.Batch(
             arrivals=taken.arrivals,
@@ -76,15 +84,20 @@ def judge(store: Store, schema: Schema, taken: Taken, *, more: tuple[Finding, ..
         context=_context(store, schema, repeats),
     )
     judged = Judged(
-        batch_id=batch_id, taken=taken, findings=checked.findings, measures=checked.measures, repeats=repeats
+        batch_id=batch_id,
+        against=against,
+        taken=taken,
+        findings=checked.findings,
+        measures=checked.measures,
+        repeats=repeats,
     )
-    if judged.status is BatchStatus.QUARANTINED:
+    if judged.status is BatchStatus.QUARANTINED or late is not None:
         return judged
     return replace(judged, replaced=replaced_counts(store, schema, repeats))
 
 
 def replaced_counts(store: Store, schema: Schema, repeats: pa.Table) -> pa.Table | None:
-    """Count the stored rows that will be replaced, by the batch that brought them.
+    """Count the rows that count no more, by the batch that brought them; its rows are in place.
 
     Parameters
     ----------
@@ -106,7 +119,7 @@ def replaced_counts(store: Store, schema: Schema, repeats: pa.Table) -> pa.Table
         with store.work_dir() as work, DuckEngine(work=work) as engine:
             file = work / "rows.parquet"
             pq.write_table(timed, file, compression="none")
-            counts = engine.counts([file], schema.grids, buckets="day")
+            counts = engine.counts([file], schema.grids, buckets=zone_of(schema))
         parts.append(counts.append_column("batch_id", pa.repeat(pa.scalar(batch_id), counts.num_rows)))
     return pa.concat_tables(parts) if parts else None
 

@@ -74,6 +74,7 @@ def labels(
     schema = store.models.schema(model)
     arrived = arrive(store, path, source=source, reading=reading)
     if store.batches.find(model, arrived.sha256) is None:
+        store.check_space(arrived.path.stat().st_size)
         with store.work_dir() as folder:
             seen = unpack(store, arrived, folder=folder, remembered=schema.reading, compute=compute)
             table = pq.read_table(seen.arrived)
@@ -138,7 +139,7 @@ def _ids(table: pa.Table, key: str) -> pa.ChunkedArray:
 
 def _any_known(store: Store, model: str, ids: pa.ChunkedArray) -> bool:
     wanted = pc.unique(ids.drop_null())
-    stored: Iterable[Path] = store.batches.rows_paths(model)
+    stored: Iterable[Path] = store.batches.rows_paths(model, there=True)
     return any(pc.any(pc.is_in(pq.read_table(p, columns=[ROW_ID])[ROW_ID], value_set=wanted)).as_py() for p in stored)
 
 

@@ -38,7 +38,9 @@ class Offending:
 def readmit(
     store: Store, model: str, batch_id: str, *, by: str, reason: str, compute: Compute = sandbox.confined
 ) -> BatchReport:
-    """Take a quarantined batch in all the same, under its own id.
+    """Take a quarantined batch in all the same, under its own id and at the place at which it came.
+
+    Of a row that a newer batch brought as well, the newer one counts.
 
     Parameters
     ----------
@@ -62,6 +64,8 @@ def readmit(
     ------
     NotFound
         No such model or batch.
+    Stale
+        Its content was accepted as another batch meanwhile.
     InvalidDefinition
         It is not in quarantine, or nobody and no reason was named.
     Unreadable
@@ -70,8 +74,7 @@ def readmit(
     report = _quarantined(store, model, batch_id)
     ruling = _ruling(store, by, reason)
     schema = store.models.schema(model)
-    raw = store.batches.raw_path(report)
-    arrived = arrival.arrive(store, raw, source=report.source, reading=report.reading)
+    arrived = arrival.again(store, report, store.batches.raw_path(report))
     with store.work_dir() as folder:
         taken = arrival.take(store, schema, arrived, folder=folder, compute=compute)
         if taken.facts.repeated_ids or taken.facts.missing_ids:
@@ -80,8 +83,11 @@ def readmit(
                 f"Batch {batch_id} has {wrong:,} rows whose id is missing or repeated, so nobody could say which row a label"
                 " belongs to. It cannot be taken in as it is: discard it and have it sent again with one id for each row."
             )
-        judged = judging.judge(store, schema, taken)
+        judged = judging.judge(store, schema, taken, late=report)
         with store.transaction():
+            repeats = judged.repeats
+            if store.batches.rows_paths(model) != judged.against:  # another batch came in, or was taken in, meanwhile
+                repeats = store.repeats.find(schema, taken.rows, batch=report)
             ruled = store.batches.rule(
                 model,
                 batch_id,
@@ -92,9 +98,9 @@ def readmit(
                 measures=judged.measures,
                 aside=taken.aside,
             )
-            replaced = judging.replaced_counts(store, schema, judged.repeats)
+            replaced = judging.replaced_counts(store, schema, repeats)
             if replaced is not None:
-                store.repeats.add(ruled, judged.repeats, counts=replaced)
+                store.repeats.add(ruled, repeats, counts=replaced)
     return ruled
 
 
@@ -158,7 +164,7 @@ def offending(store: Store, model: str, batch_id: str, *, compute: Compute = san
             known = cells.get(example.row_number, frozenset())
             cells[example.row_number] = known | ({finding.column} if finding.column else frozenset())
     numbers = tuple(sorted(cells)[:OFFENDING_MAX]) or tuple(range(min(HEAD_ROWS, report.rows)))
-    raw = arrival.arrive(store, store.batches.raw_path(report), source=report.source, reading=report.reading)
+    raw = arrival.again(store, report, store.batches.raw_path(report))
     with store.work_dir() as folder:
         request = UnpackRequest(raw=raw.raw(store), folder=folder, only=numbers)
         rows = pq.read_table(compute(taking.unpack, request).arrived)

@@ -156,6 +156,8 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
             artifact_bytes=result.artifact.stat().st_size,
             schema_version=schema.schema_version,
             created_at=store.now(),
+            shap_intervals={names[column_id]: interval for column_id, interval in result.shap_intervals.items()},
+            reference_sha256=store.artifacts.put_reference(result.reference),
         )
         store.models.add_version(version)
         store.models.set_baseline(schema.model, version.version, counts=counts, score_counts=scores)

@@ -49,6 +49,7 @@ def restore(store: Store, model: str | None = None, *, compute: Compute = sandbo
     -------
     Restored
     """
+    brought: list[tuple[Loss, str]] = []
     batches: list[str] = []
     left: list[Left] = []
     for loss in store.losses:
@@ -59,19 +60,22 @@ def restore(store: Store, model: str | None = None, *, compute: Compute = sandbo
         except PipelineError as error:
             left.append(Left(loss=loss, reason=error.message))
         else:
-            batches.append(report.batch_id)
+            brought.append((loss, report.batch_id))
+    lost = {(loss.model, loss.batch_id, loss.sha256) for loss in store.losses}
+    for loss, batch_id in brought:
+        if (loss.model, loss.batch_id, loss.sha256) in lost:
+            said = f"Its file was received again, as {batch_id}; its {loss.missing} did not come back by that. Look at that batch."
+            left.append(Left(loss=loss, reason=said))
+        else:
+            batches.append(batch_id)
     return Restored(batches=tuple(batches), left=tuple(left))
 
 
 def _again(store: Store, loss: Loss, compute: Compute) -> BatchReport:
     raw = _raw(store, loss)
     if loss.missing == "rows":
-        report = store.batches.get(loss.model, loss.batch_id)
-        schema = store.models.schema(loss.model, report.schema_version)
-        arrived = arrival.arrive(store, raw, source=report.source, reading=report.reading)
-        with store.work_dir() as folder:
-            taken = arrival.take(store, schema, arrived, folder=folder, compute=compute)
-            store.batches.mend(loss.model, loss.batch_id, rows=taken.rows)
+        report = store.batches.find(loss.model, loss.sha256) or store.batches.get(loss.model, loss.batch_id)
+        arrival.mend(store, report, raw, compute=compute)
         return report
     feed = next((s.feed.name for s in store.feeds.list(loss.model) if loss.source.startswith(f"{s.feed.name}: ")), None)
     if feed is not None and loss.missing == "record":
@@ -79,7 +83,7 @@ def _again(store: Store, loss: Loss, compute: Compute) -> BatchReport:
             f"Batch {loss.batch_id} came by the source {feed!r}, whose place went back with it: run the source, and its rows"
             " come again. Taken from the file as well they would be there twice."
         )
-    report = arrival.receive(store, loss.model, raw, source=loss.source, compute=compute)
+    report = arrival.receive(store, loss.model, raw, source=loss.source, reading=loss.asked, compute=compute)
     if loss.missing == "ruling" and report.status is not BatchStatus.ACCEPTED:
         raise NotEnough(
             f"A person had decided about batch {loss.batch_id}, and that decision is lost; it is in quarantine again as"

@@ -148,7 +148,10 @@ def _carried_out(step: Step[Q, A], request: Q, folder: Path, limits: Limits, pro
     told = _told(folder / "answer.json")
     LOGGER.debug("reading %s took %s", _within(_called(request)), end)
     if end.code == 0 and told is not None and not told.keys() & {"limit", "unforeseen"}:
-        result = replies.answer(told, get_type_hints(step)["return"])
+        try:
+            result = replies.answer(told, get_type_hints(step)["return"])
+        except (KeyError, TypeError, ValueError, AttributeError):  # a child that was taken over answers as it likes
+            raise _harmful(_called(request), "an answer that is none: it is damaged, or") from None
         _refuse_elsewhere(result, request, called=_called(request))
         return result
     raise _failure(end, told or {}, folder, limits, _called(request))
@@ -302,10 +305,14 @@ def _refuse_elsewhere(result: Any, request: Any, *, called: str) -> None:
     places = [value.resolve() for _, value in _named(request) if isinstance(value, Path)]
     for _, value in _named(result):
         if isinstance(value, Path) and not any(value.resolve().is_relative_to(place) for place in places):
-            raise Unreadable(
-                f"{called} led the process that read it to answer with a file that is not its own: it is made to do"
-                " harm. Nothing was stored. Write it anew at its source, and send it again."
-            )
+            raise _harmful(called, "answer with a file that is not its own: it is")
+
+
+def _harmful(called: str, what: str) -> Unreadable:
+    return Unreadable(
+        f"{called} led the process that read it to {what} made to do harm. Nothing was stored. Write it anew at its source,"
+        " and send it again."
+    )
 
 
 def _absolute(request: Q) -> Q:

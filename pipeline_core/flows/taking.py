@@ -20,10 +20,12 @@ import pyarrow.parquet as pq
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import Doubtful, Unreadable
 from pipeline_core.flows.replies import Progress
+from pipeline_core.flows.windows import zone_of
 from pipeline_core.policy import Policy
 from pipeline_core.records import BatchFacts, ColumnArrival, Doubt, Finding, Reading, Schema, Unpacked
 from pipeline_core.sources import files
 from pipeline_core.sources.incoming import Incoming
+from pipeline_core.sources.opened import no_rows
 from pipeline_core.stages import validation
 
 COMPRESSION = {"compression": "zstd", "compression_level": 1}
@@ -225,20 +227,22 @@ def take(request: TakeRequest, _progress: Progress) -> Taken:
     with _opened(raw, folder) as incoming:
         refuse_doubts(incoming.doubts)
         if not write(rows, (typing.rows(part) for part in _grouped(incoming.slices()))):
-            raise Unreadable(f"File {raw.name!r} has columns but no rows. Send it again when it has at least one.")
+            raise Unreadable(no_rows(raw.name))
         unpacked = request.unpacked or incoming.unpacked()
     arrivals = validation.merge_changes(unpacked, typing.arrivals())
     failures = typing.failures()
     aside = _set_aside(typing, rows, unpacked.rows, request)
     aside_rows = 0
     if aside is not None:
-        # their cells are not stored, so they count as failed no more; the ledger still tells of them
+        # cells for which their row went are not stored, so they count as failed no more, and the ledger still tells of
+        # them; a lost cell of a target or of a column that is only kept took no row with it, and stays a finding
         rows, aside_rows = folder / "kept.parquet", pc.count_distinct(aside.column("row_number")).as_py()
-        arrivals = tuple(replace(a, failed_rows=0) for a in arrivals)
-        failures = tuple(f for f in failures if f.code != validation.FindingCode.TYPE_CHANGED)
+        gone = {c.name for c in request.schema.columns if c.role in validation.ROW_RULED}
+        arrivals = tuple(replace(a, failed_rows=0) if a.column in gone else a for a in arrivals)
+        failures = tuple(f for f in failures if f.code != validation.FindingCode.TYPE_CHANGED or f.column not in gone)
         pq.write_table(aside, folder / "aside.parquet", **COMPRESSION)
     with DuckEngine(work=folder, memory_limit=ENGINE_MEMORY) as engine:
-        counts = engine.counts([rows], request.schema.grids, buckets="day")
+        counts = engine.counts([rows], request.schema.grids, buckets=zone_of(request.schema))
         facts = engine.facts(rows, request.schema, counts=counts)
     pq.write_table(counts, folder / "counts.parquet", **COMPRESSION)
     return Taken(

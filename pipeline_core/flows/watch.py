@@ -1,38 +1,33 @@
 """Is anything wrong: check, distribution, status.
 
-``check`` compares every window since the champion's fitted rows end with what the champion learned from,
-and keeps the answer and its alerts in one transaction. Neighbours: ``watched`` finds and counts the rows,
-``stages`` judge. It refuses to act: whom to wake and what to train is for people and for ``release``.
+``check`` compares every window since the champion's fitted rows end with its baseline, looks closely at the rows of those
+that stand out, and keeps the answer and its alerts in one transaction. Neighbours: ``watched`` finds and counts the rows,
+``baselines`` says what they are compared with, ``examining`` looks at rows, ``stages`` judge. It refuses to act: whom to
+wake and what to train is for people and for ``release``.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.errors import InvalidDefinition, NotFound, nearest
-from pipeline_core.flows.watched import (
-    Counted,
-    Cut,
-    Watched,
-    between,
-    cut,
-    exact_distances,
-    grid_of,
-    learned_rows,
-    watched,
-)
-from pipeline_core.flows.windows import Span
+from pipeline_core.errors import InvalidDefinition, NotFound, Unreadable, nearest
+from pipeline_core.flows import baselines, examining
+from pipeline_core.flows import compute as computing
+from pipeline_core.flows.learned import between, exact_distance, grid_of
+from pipeline_core.flows.replies import Compute, Progress
+from pipeline_core.flows.sides import Side, rows_of
+from pipeline_core.flows.watched import Cut, Watched, cut, watched
+from pipeline_core.flows.windows import Length, Span
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
+    AlertLevel,
     Column,
     Distribution,
     Grid,
@@ -40,6 +35,9 @@ from pipeline_core.records import (
     ModelVersion,
     NotMeasured,
     Performance,
+    Period,
+    PredictionDrift,
+    Rule,
     WatchReport,
     WindowReport,
 )
@@ -49,22 +47,32 @@ from pipeline_core.stats.scores import PRIMARY
 from pipeline_core.stats.truth import judged
 from pipeline_core.store.home import Store
 
-_NO_COUNTS = ColumnCounts(keys=np.empty(0), n=np.empty(0, np.int64))
+LOGGER = logging.getLogger(__name__)
+LOOKS: Compute = computing.in_child
+"""Where rows are looked at, unless a caller says otherwise."""
 _INSTANT = timedelta(microseconds=1)
+
+Counted = Mapping[str, ColumnCounts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Bench:
-    """What every window is compared with."""
+    """What every window is judged with."""
 
     seen: Watched
     policy: Policy
-    base: Counted
     scores: ColumnCounts | None
 
 
-def check(store: Store, model: str, *, window: str | None = None) -> WatchReport:
-    """Compare every window since the champion's fitted rows end with what the champion learned from.
+def check(
+    store: Store,
+    model: str,
+    *,
+    window: str | None = None,
+    progress: Progress | None = None,
+    compute: Compute | None = None,
+) -> WatchReport:
+    """Compare every window since the champion's fitted rows end with its baseline.
 
     Parameters
     ----------
@@ -73,7 +81,12 @@ def check(store: Store, model: str, *, window: str | None = None) -> WatchReport
     model : str
         The model's name.
     window : str, optional
-        ``7d``, ``24h``, ``1000rows``; none: the shortest of 1, 7, 30, 90 and 365 days that holds enough rows.
+        ``6h``, ``7d``, ``1mo``, ``7d/1d`` (rolling), ``1000rows``; none: the shortest of 1, 7, 30, 90 and 365 days that holds
+        enough rows.
+    progress : callable, optional
+        Is told the share done (0-1) and what is being done.
+    compute : callable, optional
+        Where rows are looked at; none: ``LOOKS``.
 
     Returns
     -------
@@ -88,34 +101,63 @@ def check(store: Store, model: str, *, window: str | None = None) -> WatchReport
         The window is not allowed for this model, or gives too many windows.
     """
     champion = _champion(store, model)
+    tell = progress or _nobody
     seen = watched(store, champion)
-    bench = _Bench(
-        seen=seen,
-        policy=store.policy,
-        base=profiling.columns(store.models.baseline(model, champion.version)),
-        scores=profiling.columns(store.models.score_baseline(model, champion.version)).get(profiling.SCORE),
-    )
+    scores = profiling.columns(store.models.score_baseline(model, champion.version)).get(profiling.SCORE)
+    bench = _Bench(seen=seen, policy=store.policy, scores=scores)
+    kept = profiling.columns(store.models.baseline(model, champion.version))
     with store.work_dir() as work, DuckEngine(work=work) as engine:
+        tell(0.05, "Laying the windows")
         rows = cut(store, engine, seen, window=window)
-        learned = learned_rows(store, engine, seen, work=work) if rows.spans else None
-        exact = exact_distances(engine, seen, rows, base=bench.base, learned=learned)
-    said = _said(store, seen, rows)
+        basis = baselines.basis(store, engine, seen, rows)
+        tell(0.2, f"Comparing {len(rows.spans):,} windows of {rows.length}")
+        moved = drift.judge(
+            list(baselines.compared(store, engine, seen, rows, basis=basis, kept=kept)),
+            basis.laid,
+            shares=champion.shap_shares,
+            policy=store.policy,
+            evidence=_evidence(seen, rows),
+        )
+        windows = _windows(bench, rows, basis, moved, said=_said(store, seen, rows), kept=kept)
+        tell(0.6, "Looking at rows of the windows that stand out")
+        found = examining.examined(
+            store, engine, seen, rows, windows, compute=compute or LOOKS, against=basis.times(len(windows))
+        )
+    past = basis.past[: basis.laid.healthy]
     report = WatchReport(
         model=model,
         version=champion.version,
         window=str(rows.length),
-        baseline_rows=max((counts.rows for counts in bench.base.values()), default=0),
+        baseline_rows=max((counts.rows for counts in kept.values()), default=0),
         checked_at=store.now(),
         windows=tuple(
-            _window(bench, span, rows.counts.get(span.bucket, {}), said=predictions, exact=exact[span.bucket])
-            for span, predictions in zip(rows.spans, said, strict=True)
+            alerts.window_level(
+                replace(window, examined=found.get(place)),
+                weighted_reason=moved.windows[place].weighted_reason,
+                seasonal=basis.choice.season is not None,
+                policy=store.policy,
+            )
+            for place, window in enumerate(windows)
+        ),
+        baseline=basis.choice,
+        rule=Rule(
+            words=moved.words,
+            calibrated=moved.calibrated,
+            healthy_windows=moved.healthy,
+            fired=moved.fired,
+            tried=moved.tried,
+        ),
+        past=tuple(
+            Period(start=span.start, end=span.end, rows=int(n)) for span, n in zip(past, basis.laid.rows, strict=False)
         ),
     )
     return _kept(store, report)
 
 
-def distribution(store: Store, model: str, *, feature: str, start: datetime, end: datetime) -> Distribution:
-    """Give one feature in the champion's baseline and in a window, ready to draw.
+def distribution(
+    store: Store, model: str, *, feature: str, start: datetime, end: datetime, exact: bool = False
+) -> Distribution:
+    """Give one feature in a window and in the window's baseline, ready to draw.
 
     Parameters
     ----------
@@ -126,7 +168,10 @@ def distribution(store: Store, model: str, *, feature: str, start: datetime, end
     feature : str
         Its display name.
     start, end : datetime
-        Of the window, as ``check`` reported it; any other time is taken as from ``start`` to before ``end``.
+        Of the window, as ``check`` reported it; any other time is taken as from ``start`` to before ``end``, and held
+        against the champion's fitted rows.
+    exact : bool
+        Read the rows of the cells that decide the KS distance again.
 
     Returns
     -------
@@ -145,15 +190,21 @@ def distribution(store: Store, model: str, *, feature: str, start: datetime, end
     if end < start:
         raise InvalidDefinition(f"The window ends at {end:%Y-%m-%d %H:%M}, before it starts at {start:%Y-%m-%d %H:%M}.")
     grid = grid_of(seen.schema, column.column_id)
-    base = profiling.columns(store.models.baseline(model, champion.version))
+    report = store.signals.watch(model, version=champion.version)
+    ends = [(w.start, w.end) for w in report.windows] if report else []
     with store.work_dir() as work, DuckEngine(work=work) as engine:
-        current = _counted(store, engine, seen, grid=grid, span=(start, end))
-    return profiling.distribution(
-        base.get(column.column_id, _NO_COUNTS),
-        current.get(column.column_id, _NO_COUNTS),
-        grid=grid,
-        feature=feature,
-    )
+        if report is not None and (start, end) in ends:
+            place = ends.index((start, end))
+            base, now = baselines.counts_of(store, engine, seen, report=report, place=place, grid=grid)
+        else:
+            base, now = baselines.NOTHING, _between(store, engine, seen, grid=grid, span=(start, end))
+        learned = profiling.columns(store.models.baseline(model, champion.version)).get(column.column_id)
+        base = base if base.rows else learned or baselines.NOTHING
+        found = profiling.distribution(base, now, grid=grid, feature=feature)
+        if exact and base.known and now.known:
+            distance = _exact(store, engine, seen, grid=grid, span=(start, end), pair=(base, now))
+            found = replace(found, exact_ks=distance)
+    return found
 
 
 def status(store: Store, model: str | None = None) -> tuple[ModelStatus, ...]:
@@ -197,21 +248,56 @@ def _feature(seen: Watched, name: str) -> Column:
     return names[name]
 
 
-def _counted(
+def _nobody(_share: float, _doing: str) -> None:
+    """Nobody listens."""
+
+
+def _evidence(seen: Watched, rows: Cut) -> list[Mapping[str, tuple[str, ...]]]:
+    """Give what the door found in the batches of each window."""
+    suspect = [b for b in seen.batches if alerts.hard_evidence([b])]
+    found: list[Mapping[str, tuple[str, ...]]] = []
+    for span in rows.spans:
+        inside = [
+            b
+            for b in suspect
+            if b.first_event_at is not None
+            and b.last_event_at is not None
+            and b.first_event_at < max(span.end, span.start + _INSTANT)
+            and span.start <= b.last_event_at
+        ]
+        found.append(alerts.hard_evidence(inside))
+    return found
+
+
+def _between(
     store: Store, engine: DuckEngine, seen: Watched, *, grid: Grid, span: tuple[datetime, datetime]
-) -> Counted:
-    """Count a column in a reported window; windows in rows are cut again, as they may share their times."""
-    version = seen.champion.version
-    kept = store.signals.watch(seen.schema.model, version=version)
-    if kept is not None and kept.window.endswith("rows"):
-        ends = [(w.start, w.end) for w in store.signals.windows(seen.schema.model, version=version, window=kept.window)]
-        if span in ends:
-            size = int(kept.window.removesuffix("rows"))
-            rows = seen.rows
-            table = engine.counts(rows.files, [grid], buckets=size, since=rows.since, without=rows.without)
-            return list(profiling.windows(table).values())[ends.index(span)]
+) -> ColumnCounts:
     start, end = span
-    return between(store, engine, seen, grid=grid, span=(start, max(end, start + _INSTANT)))
+    found = between(store, engine, seen, grid=grid, span=(start, max(end, start + _INSTANT)))
+    return found.get(grid.column_id, baselines.NOTHING)
+
+
+def _exact(
+    store: Store,
+    engine: DuckEngine,
+    seen: Watched,
+    *,
+    grid: Grid,
+    span: tuple[datetime, datetime],
+    pair: tuple[ColumnCounts, ColumnCounts],
+) -> float | None:
+    """Read the deciding cells again; None where the baseline is not all of the champion's dataset."""
+    dataset = seen.champion.dataset
+    learned = replace(rows_of(store, seen.schema.model, dataset.batches), until=dataset.until)
+    period = Span(bucket=span[0], start=span[0], end=span[1])
+    try:
+        if sum(engine.days(learned).values()) != pair[0].rows:
+            return None
+        now = Cut(length=Length(days=1), now=Side(source=seen.rows))
+        return exact_distance(engine, now, period, grid=grid, pair=pair, base_rows=learned)
+    except Unreadable as error:  # the interval still stands
+        LOGGER.warning("KS of %s stays an interval: %s", grid.column_id, error)
+        return None
 
 
 def _said(store: Store, seen: Watched, rows: Cut) -> list[pa.Table]:
@@ -219,55 +305,46 @@ def _said(store: Store, seen: Watched, rows: Cut) -> list[pa.Table]:
     table = store.signals.predictions(seen.schema.model, version=seen.champion.version, since=seen.rows.since)
     if seen.batch_ids is not None:
         table = table.filter(pc.is_in(table.column("batch_id"), value_set=pa.array(seen.batch_ids, pa.string())))
-    places = _places(table, rows)
-    order = np.argsort(places, kind="stable")
-    edges = np.searchsorted(places[order], np.arange(len(rows.spans) + 1))
-    return [table.take(pa.array(order[a:b])) for a, b in pairwise(edges.tolist())]
+    return [table.take(pa.array(places)) for places in rows.members(table)]
 
 
-def _places(table: pa.Table, rows: Cut) -> npt.NDArray[np.int64]:
-    """Give the number of the window that each prediction belongs to; -1 for none."""
-    if rows.row_ids is not None and rows.row_places is not None:
-        known = pc.index_in(table.column("row_id"), value_set=rows.row_ids)
-        found = pc.fill_null(known, -1).to_numpy().astype(np.int64)
-        return np.where(found < 0, -1, rows.row_places[found])
-    events = table.column("event_at").cast(pa.timestamp("us")).cast(pa.int64())
-    at = pc.fill_null(events, np.iinfo(np.int64).min).to_numpy()
-    starts, ends = _micros([s.start for s in rows.spans]), _micros([s.end for s in rows.spans])
-    if not len(starts):
-        return np.full(len(at), -1)
-    place = np.searchsorted(starts, at, side="right") - 1
-    return np.where((place >= 0) & (at < ends[np.maximum(place, 0)]), place, -1)
+def _windows(
+    bench: _Bench,
+    rows: Cut,
+    basis: baselines.Basis,
+    moved: drift.Judged,
+    *,
+    said: Sequence[pa.Table],
+    kept: Counted,
+) -> list[WindowReport]:
+    """Put together what is known of each window without a look at its rows."""
+    learned = max((counts.rows for counts in kept.values()), default=0)
+    found = []
+    for place, (span, data) in enumerate(zip(rows.spans, moved.windows, strict=True)):
+        at = basis.laid.healthy + place
+        window = WindowReport(
+            start=span.start,
+            end=span.end,
+            rows=int(basis.laid.rows[at]),
+            alert=AlertLevel.NONE,
+            reasons=(),
+            weighted_drift=data.weighted_drift,
+            features=data.features,
+            prediction_drift=_prediction_drift(bench, said[place]),
+            performance=_performance(bench, said[place]),
+            baseline_rows=int(basis.rows[at]) if basis.past else learned,
+            calibrated=data.calibrated,
+            p_calibrated=data.p_calibrated,
+            weighted_limit=data.weighted_limit,
+            weighted_alert=data.weighted_level,
+        )
+        found.append(alerts.window_level(window, weighted_reason=data.weighted_reason, policy=bench.policy))
+    return found
 
 
-def _micros(moments: Sequence[datetime]) -> npt.NDArray[np.int64]:
-    naive = [profiling.naive(m) for m in moments]
-    return pa.array(naive, pa.timestamp("us")).cast(pa.int64()).to_numpy()
-
-
-def _window(bench: _Bench, span: Span, counts: Counted, *, said: pa.Table, exact: Mapping[str, float]) -> WindowReport:
-    champion, policy = bench.seen.champion, bench.policy
-    moved = drift.window_drift(
-        bench.base, counts, schema=bench.seen.schema, shares=champion.shap_shares, policy=policy, exact_ks=exact
-    )
-    scores = profiling.columns(profiling.value_counts(said.column("score").cast(pa.float64()).to_numpy()))
-    moved_scores = drift.prediction_drift(bench.scores, scores.get(profiling.SCORE), policy=policy)
-    realised = _performance(bench, said)
-    rows = max((c.rows for c in counts.values()), default=0)
-    level, reasons = alerts.window_level(
-        moved.features, rows=rows, prediction_drift=moved_scores, performance=realised, policy=policy
-    )
-    return WindowReport(
-        start=span.start,
-        end=span.end,
-        rows=rows,
-        alert=level,
-        reasons=reasons,
-        weighted_drift=moved.weighted_drift,
-        features=moved.features,
-        prediction_drift=moved_scores,
-        performance=realised,
-    )
+def _prediction_drift(bench: _Bench, said: pa.Table) -> PredictionDrift:
+    counts = profiling.columns(profiling.value_counts(said.column("score").cast(pa.float64()).to_numpy()))
+    return drift.prediction_drift(bench.scores, counts.get(profiling.SCORE), policy=bench.policy)
 
 
 def _performance(bench: _Bench, said: pa.Table) -> Performance:

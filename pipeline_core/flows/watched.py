@@ -1,36 +1,43 @@
-"""Which rows the champion is watched on, which it learned from, and their counts by window.
+"""Which rows the champion is watched on and which it learned from, both in windows of the same length.
 
-Answers "what came after the champion's fitted rows, window by window, and what did it learn from?".
-Neighbours: ``windows`` lays the calendar, ``watch`` compares and saves. Time windows are sums of the day
-counts in the store; the raw rows are read for windows in rows, for the rest of the day on which the
-hold-out begins, and for the few cells that decide a KS distance. It refuses to write.
+Answers "what came after the champion's fitted rows, window by window, and what did windows like these look like when it
+was trained?". Neighbours: ``windows`` lays the calendar, ``sides`` counts, ``learned`` looks at one column,
+``watch`` compares and saves. It refuses to write, and to say what a window is compared with.
+
+A prediction finds its windows by ``Cut.members``: rolling windows overlap, so a row belongs to every window that holds
+its time (``start <= event_at < end``), and the answer is the rows of each window, never a window for each row.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline_core.engines.duck import Buckets, DuckEngine, Pair, Rows
-from pipeline_core.errors import NotFound, Unreadable
-from pipeline_core.flows.windows import DAY, Length, Span, fitting, limit, parse, spans
-from pipeline_core.records import COUNTS, BatchReport, BatchStatus, Grid, ModelVersion, Schema, TimeUnit
-from pipeline_core.stages import profiling, training
-from pipeline_core.stats.columns import ColumnCounts, aligned
+from pipeline_core.clock import midnight
+from pipeline_core.engines.duck import DuckEngine, Rows
+from pipeline_core.errors import Unreadable
+from pipeline_core.flows import sides
+from pipeline_core.flows.sides import INSTANT, Desk, Side, micros
+from pipeline_core.flows.windows import Length, Span, fitting, limit, parse, spans, zone_of
+from pipeline_core.records import BatchReport, BatchStatus, Grid, ModelVersion, Schema, TimeUnit
+from pipeline_core.stats.cubes import Cube
 from pipeline_core.store.home import Store
 
 LOGGER = logging.getLogger(__name__)
 
-Counted = Mapping[str, ColumnCounts]
+Ints = npt.NDArray[np.int64]
+
+REFERENCE_WINDOWS_MAX = 1_500
+"""Of what the champion learned from, the newest so many windows; older ones cost memory and tell little more."""
+_NEVER = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +59,70 @@ class Watched:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cut:
-    """The watched rows in windows: their spans and counts, and how the engine finds the window of a row.
-
-    ``row_ids`` are those of row windows in window order, with the number of their window in ``row_places``.
-    """
+    """The watched rows in windows (``now``), and the champion's dataset in windows of the same length (``then``)."""
 
     length: Length
-    spans: tuple[Span, ...]
-    counts: Mapping[datetime | None, Counted]
-    buckets: Buckets = "one"
-    row_ids: pa.Array | None = None
-    row_places: npt.NDArray[np.int64] | None = None
+    now: Side = field(default_factory=Side)
+    then: Side = field(default_factory=Side)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The watched windows that have rows, in the order of their starts; rolling ones overlap."""
+        return self.now.spans
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Rows of each watched window."""
+        return self.now.counts
+
+    @property
+    def reference(self) -> tuple[Span, ...]:
+        """The windows of the champion's dataset, fitted and hold-out rows, end to end even where the watched ones roll.
+
+        () where there are none. The first and the last are often not ``whole``: they belong to the baseline, but are no
+        examples of a healthy window.
+        """
+        return self.then.spans
+
+    @property
+    def reference_rows(self) -> tuple[int, ...]:
+        """Rows of each reference window."""
+        return self.then.counts
+
+    @property
+    def row_ids(self) -> pa.Array | None:
+        """The ids of the rows of row windows, in the order of the windows, ``now.size`` to each."""
+        return self.now.row_ids
+
+    def members(self, predictions: pa.Table) -> list[Ints]:
+        """Say which predictions belong to each watched window.
+
+        Parameters
+        ----------
+        predictions : pa.Table
+            With ``row_id`` and ``event_at``, as ``store.signals.predictions`` gives them.
+
+        Returns
+        -------
+        list of array of int
+            For each span, in their order, the places of its rows in the table: in every window that holds their time.
+            Rows before the watched ones, and rows without a time, are in none. Row windows go by row id, so that each
+            row is in at most one.
+        """
+        if self.now.size:
+            known = pc.index_in(predictions.column("row_id"), value_set=self.row_ids)
+            keys = pc.fill_null(known.cast(pa.int64()), -1).to_numpy()
+            starts = np.arange(len(self.spans)) * self.now.size
+            ends = starts + self.now.size
+        else:
+            events = predictions.column("event_at").cast(pa.timestamp("us")).cast(pa.int64())
+            keys = pc.fill_null(events, _NEVER).to_numpy()
+            since = [] if self.now.source.since is None else [self.now.source.since]
+            starts = np.maximum(micros([s.start for s in self.spans]), max(micros(since), default=_NEVER + 1))
+            ends = micros([s.end for s in self.spans])
+        order = np.argsort(keys, kind="stable")
+        firsts, lasts = (np.searchsorted(keys[order], edges) for edges in (starts, ends))
+        return [order[a:b] for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]
 
 
 def watched(store: Store, champion: ModelVersion) -> Watched:
@@ -92,20 +152,17 @@ def watched(store: Store, champion: ModelVersion) -> Watched:
         since = None
     else:
         batches = tuple(b for b in batches if b.last_event_at is not None and b.last_event_at >= since)
-    names = [b.batch_id for b in batches]
-    paths = store.batches.rows_paths(champion.model, names)
-    replaced = store.repeats.replaced(champion.model, names)
-    return Watched(
-        champion=champion,
-        schema=schema,
-        batches=batches,
-        rows=Rows(files=paths, since=since, without=replaced),
-        batch_ids=ids,
-    )
+    rows = sides.rows_of(store, champion.model, [b.batch_id for b in batches])
+    return Watched(champion=champion, schema=schema, batches=batches, rows=replace(rows, since=since), batch_ids=ids)
 
 
 def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None) -> Cut:
-    """Put the watched rows into windows and count them.
+    """Put the watched rows, and those that the champion learned from, into windows.
+
+    Windows of days follow the day counts in the store; rows are read for windows of hours, and for the rest of the day on
+    which the hold-out begins. Without an event time, or with windows in rows, the reference is the champion's dataset
+    in row windows as large as the watched ones (their median), in the order of ``event_at``, ``row_number``: where a
+    file was sorted by something, its windows differ more than live ones will.
 
     Parameters
     ----------
@@ -127,20 +184,26 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None) 
     InvalidDefinition
         The length is not allowed for this model, or gives too many windows.
     """
-    unit = seen.schema.time_unit
+    unit, desk = seen.schema.time_unit, desk_of(store, engine, seen)
     asked = None if window is None else parse(window, unit)
-    days = engine.days(seen.rows)
-    length = asked or fitting(days, unit)
+    now = sides.by_day(desk, seen.rows, batch_ids=seen.batch_ids)
+    days = now.all_days
+    length = asked or fitting(days, unit, zone=desk.zone)
     if not days:
-        return Cut(length=length, spans=(), counts={})
+        return Cut(length=length)
     if length.rows:
         limit(length, -(-sum(days.values()) // length.rows))
-        return _cut_by_rows(engine, seen, length)
-    return _cut_by_time(store, engine, seen, length=length, calendar=spans(length, days, unit))
+        now = sides.in_rows(desk, seen.rows, size=length.rows)
+    else:
+        now = sides.in_time(desk, now, spans(length, days, unit, zone=desk.zone), fine=length.fine)
+        limit(length, len(now.spans))
+    return Cut(length=length, now=now, then=_reference(desk, seen, length, now))
 
 
-def between(store: Store, engine: DuckEngine, seen: Watched, *, grid: Grid, span: tuple[datetime, datetime]) -> Counted:
-    """Count one column of the watched rows of a time window.
+def laid_over(
+    store: Store, engine: DuckEngine, seen: Watched, cut: Cut, *, period: tuple[datetime | None, datetime | None]
+) -> tuple[tuple[Span, ...], tuple[int, ...]]:
+    """Lay windows as long as the watched ones over a period of accepted rows, end to end.
 
     Parameters
     ----------
@@ -149,221 +212,131 @@ def between(store: Store, engine: DuckEngine, seen: Watched, *, grid: Grid, span
     engine : DuckEngine
         Reads what day counts cannot tell.
     seen : Watched
-        The rows.
-    grid : Grid
-        The column.
-    span : (datetime, datetime)
-        Start (inclusive) and end (exclusive).
+        The model.
+    cut : Cut
+        Its length, and where its windows start. For windows in rows, days stand in for them: as many as hold so many rows.
+    period : (datetime or None, datetime or None)
+        Start (inclusive) and end (exclusive); moments within a day stand for their whole day.
 
     Returns
     -------
-    mapping of str to ColumnCounts
+    spans : tuple of Span
+        At most 1,500, the newest; days without rows are in none.
+    rows : tuple of int
+        Of each.
     """
-    since = max(span[0], seen.rows.since or span[0])
-    if midnight(since) == since and midnight(span[1]) == span[1]:
-        table = store.batches.counts(seen.schema.model, since=since, until=span[1], batch_ids=seen.batch_ids)
-        return profiling.columns(table.filter(pc.field("column_id") == grid.column_id))
-    rows = seen.rows
-    counts = engine.counts(rows.files, [grid], buckets="one", since=since, until=span[1], without=rows.without)
-    return profiling.columns(counts)
+    desk, unit = desk_of(store, engine, seen), seen.schema.time_unit
+    since = None if period[0] is None else midnight(period[0], desk.zone)
+    side = sides.by_day(desk, replace(all_rows(store, seen), since=since, until=period[1]), batch_ids=None)
+    if not side.days:
+        return (), ()
+    length = cut.length.once
+    if length.rows:
+        a_day = sum(side.days.values()) / len(side.days)
+        length = Length(days=max(1, round(length.rows / a_day)))
+    anchor = cut.spans[0].start if cut.spans else None
+    laid = spans(length, side.days, unit, zone=desk.zone, anchor=anchor)[-REFERENCE_WINDOWS_MAX:]
+    side = sides.in_time(desk, side, laid, fine=length.fine)
+    return side.spans, side.counts
 
 
-def exact_distances(
-    engine: DuckEngine, seen: Watched, cut_rows: Cut, *, base: Counted, learned: Rows | None
-) -> dict[datetime, dict[str, float]]:
-    """Give the exact KS distance of every number in every window.
-
-    Parameters
-    ----------
-    engine : DuckEngine
-        Reads the cells that decide.
-    seen : Watched
-        The rows.
-    cut_rows : Cut
-        Their windows.
-    base : mapping of str to ColumnCounts
-        What the champion learned from.
-    learned : Rows or None
-        Those rows, if they can still be told.
-
-    Returns
-    -------
-    dict of datetime to dict of str to float
-        By bucket and column id; what cannot be made exact is left out.
-    """
-    found: dict[datetime, dict[str, float]] = {span.bucket: {} for span in cut_rows.spans}
-    for grid in seen.grids if learned is not None else ():
-        before = base.get(grid.column_id)
-        if grid.kind != "cells" or learned is None or before is None or not before.known:
-            continue
-        pairs: dict[datetime | None, Pair] = {
-            span.bucket: aligned(before, now)
-            for span in cut_rows.spans
-            if (now := cut_rows.counts[span.bucket].get(grid.column_id)) is not None and now.known
-        }
-        try:
-            distances = engine.exact_ks(learned, seen.rows, grid, pairs=pairs, buckets=cut_rows.buckets)
-        except Unreadable as error:  # the interval still stands; the other columns must not suffer
-            LOGGER.warning("KS of %s stays an interval: %s", grid.column_id, error)
-            continue
-        for bucket, distance in distances.items():
-            if bucket is not None:
-                found[bucket][grid.column_id] = distance
-    return found
-
-
-def learned_rows(store: Store, engine: DuckEngine, seen: Watched, *, work: Path) -> Rows | None:
-    """Find the rows that the champion was fitted on, as they were then.
+def counted(
+    store: Store, engine: DuckEngine, seen: Watched, cut: Cut, *, columns: Sequence[str] | None = None
+) -> Iterator[tuple[str, Cube, Cube]]:
+    """Count the features of the watched windows and of the reference windows, column by column.
 
     Parameters
     ----------
     store : Store
         The home.
     engine : DuckEngine
-        Counts them.
+        Reads what day counts cannot tell; nothing else may place rows with it in between.
     seen : Watched
-        The champion.
-    work : Path
-        A scratch folder.
+        The rows.
+    cut : Cut
+        Their windows.
+    columns : sequence of str, optional
+        Only these column ids.
 
-    Returns
-    -------
-    Rows or None
-        None where they cannot be told any more; KS distances then stay intervals.
-    """
-    dataset, model = seen.champion.dataset, seen.champion.model
-    if dataset.holdout_from is not None:
-        # usually every row of the time was labelled and none came twice: the batches themselves will do
-        plain = Rows(files=store.batches.rows_paths(model, dataset.batches), until=dataset.holdout_from)
-        if sum(engine.days(plain).values()) == dataset.fit_rows:
-            return plain
-    chosen = work / "learned.parquet"
-    summary = store.batches.select(model, to=chosen, until=dataset.until, batch_ids=dataset.batches)
-    table = pq.read_table(chosen)
-    if summary.rows != dataset.rows:
-        table = _labelled_by(store, table, seen.champion)
-    if dataset.holdout_from is None:
-        held = training.held_out(table, seen.schema, dataset.holdout_share)
-        table = table.filter(pa.array(~held))
-    pq.write_table(table, chosen, compression="none")
-    learned = Rows(files=(chosen,), until=dataset.holdout_from)
-    return learned if sum(engine.days(learned).values()) == dataset.fit_rows else None
-
-
-def grid_of(schema: Schema, column_id: str) -> Grid:
-    """Give the grid by which a column was counted.
-
-    Parameters
-    ----------
-    schema : Schema
-        The model's.
-    column_id : str
-        The column.
-
-    Returns
-    -------
-    Grid
-
-    Raises
+    Yields
     ------
-    NotFound
-        It is not counted: when the model was defined it was given no grid.
+    (str, Cube, Cube)
+        Column id, the cube of ``cut.spans`` and the cube of ``cut.reference``, in the order of the schema; a few columns
+        are in memory at a time. A window without counts of the column has no rows; without reference windows the
+        second cube has no windows.
     """
-    found = next((g for g in schema.grids if g.column_id == column_id), None)
-    if found is None:
-        raise NotFound(
-            f"Column {schema.by_id(column_id).name!r} of model {schema.model!r} is not counted, so it has no distribution"
-            " to show; numbers and categories are counted from the definition on. Define the model again to count it."
-        )
-    return found
+    desk = desk_of(store, engine, seen, columns)
+    for column_id, (now, then) in sides.cubes_of(desk, (cut.now, cut.then)):
+        yield column_id, now, then
 
 
-def midnight(moment: datetime) -> datetime:
-    """Give the midnight UTC that the moment's day began with.
+def spanned(
+    store: Store,
+    engine: DuckEngine,
+    seen: Watched,
+    periods: Sequence[Span],
+    *,
+    columns: Sequence[str] | None = None,
+) -> Iterator[tuple[str, Cube]]:
+    """Count the features of any windows of time, over all accepted rows.
 
     Parameters
     ----------
-    moment : datetime
-        Aware.
+    store : Store
+        The home.
+    engine : DuckEngine
+        Reads rows where a window starts or ends within a day.
+    seen : Watched
+        The model.
+    periods : sequence of Span
+        The windows, in the order of their starts; they may overlap.
+    columns : sequence of str, optional
+        Only these column ids.
 
-    Returns
-    -------
-    datetime
+    Yields
+    ------
+    (str, Cube)
+        Column id and the cube of these windows, also of those without rows, in the order of the schema.
     """
-    return datetime.combine(moment.astimezone(UTC).date(), time(), UTC)
+    desk = desk_of(store, engine, seen, columns)
+    side = sides.by_day(desk, all_rows(store, seen), batch_ids=None)
+    side = replace(side, spans=tuple(periods), fine=not sides.of_days(desk, periods))
+    for column_id, (cube_of,) in sides.cubes_of(desk, (side,)):
+        yield column_id, cube_of
 
 
-def _cut_by_time(store: Store, engine: DuckEngine, seen: Watched, *, length: Length, calendar: tuple[Span, ...]) -> Cut:
-    starts, end = [span.start for span in calendar], calendar[-1].end
-    # day counts hold fitted rows too, of the days before the hold-out and of the day on which it begins
-    since = seen.rows.since or starts[0]
-    whole = since if midnight(since) == since else midnight(since) + DAY
-    begins = sorted({b for b in (whole, *starts) if whole <= b < end}) if starts[0] < whole else starts
-    parts = []
-    if starts[0] < whole:
-        parts.append(profiling.in_bucket(_rest_of_day(store, engine, seen, since=since, whole=whole), starts[0]))
-    if begins:
-        counts = store.batches.window_counts(seen.schema.model, begins, end=end, batch_ids=seen.batch_ids)
-        parts.append(_rebucket(counts, begins[0], starts))
-    table = pa.concat_tables(parts)
-    return Cut(
-        length=length,
-        spans=calendar,
-        counts=profiling.windows(table),
-        buckets=[*starts, end],
-    )
+def desk_of(store: Store, engine: DuckEngine, seen: Watched, columns: Sequence[str] | None = None) -> Desk:
+    """Give the place where a model's features, or some of them, are counted."""
+    wanted = tuple(g for g in seen.grids if columns is None or g.column_id in columns)
+    return Desk(store=store, engine=engine, model=seen.schema.model, zone=zone_of(seen.schema), grids=wanted)
 
 
-def _rest_of_day(store: Store, engine: DuckEngine, seen: Watched, *, since: datetime, whole: datetime) -> pa.Table:
-    """Count the rows from the hold-out's begin to midnight; nothing where it begins at midnight."""
-    if since == whole:
-        return COUNTS.empty_table()
-    first = [b.batch_id for b in seen.batches if b.first_event_at is None or b.first_event_at < whole]
-    files = store.batches.rows_paths(seen.schema.model, first)
-    return engine.counts(files, seen.grids, buckets="one", since=since, until=whole, without=seen.rows.without)
+def all_rows(store: Store, seen: Watched) -> Rows:
+    """Find all accepted rows of the model, but for replaced ones."""
+    model = seen.schema.model
+    return sides.rows_of(store, model, [b.batch_id for b in store.batches.list(model, status=BatchStatus.ACCEPTED)])
 
 
-def _rebucket(counts: pa.Table, first: datetime, starts: Sequence[datetime]) -> pa.Table:
-    """Give the first bucket the start of its window where the day counts begin later."""
-    own = max(s for s in starts if s <= first)
-    if own == first:
-        return counts
-    moment = [pa.scalar(profiling.naive(m), pa.timestamp("us")) for m in (first, own)]
-    bucket = pc.if_else(pc.equal(counts.column("bucket"), moment[0]), moment[1], counts.column("bucket"))
-    return counts.set_column(1, "bucket", bucket)
-
-
-def _cut_by_rows(engine: DuckEngine, seen: Watched, length: Length) -> Cut:
-    rows = engine.row_windows(seen.rows, seen.grids, size=length.rows)
-    counts = engine.counts(
-        seen.rows.files, seen.grids, buckets=length.rows, since=seen.rows.since, without=seen.rows.without
-    )
-    firsts = range(0, rows.num_rows, length.rows)
-    events, buckets = rows.column("event_at"), rows.column("bucket")
-    calendar = tuple(
-        Span(
-            bucket=buckets[first].as_py().replace(tzinfo=UTC),
-            start=events[first].as_py().replace(tzinfo=UTC),
-            end=events[min(first + length.rows, rows.num_rows) - 1].as_py().replace(tzinfo=UTC),
-        )
-        for first in firsts
-    )
-    return Cut(
-        length=length,
-        spans=calendar,
-        counts=profiling.windows(counts),
-        buckets=length.rows,
-        row_ids=rows.column("row_id").combine_chunks(),
-        row_places=np.arange(rows.num_rows) // length.rows,
-    )
-
-
-def _labelled_by(store: Store, table: pa.Table, champion: ModelVersion) -> pa.Table:
-    """Keep the rows whose label was known when the training began; later ones would not have been chosen."""
-    labels = store.batches.labels(champion.model)
-    began = pa.scalar(profiling.naive(champion.run.started_at), pa.timestamp("us"))
-    # a label that was changed since was there before
-    early = pc.or_(pc.less_equal(labels.column("received_at"), began), pc.greater(labels.column("revision"), 1))
-    return table.filter(
-        pc.is_in(table.column("row_id"), value_set=labels.filter(early).column("row_id").combine_chunks())
-    )
+def _reference(desk: Desk, seen: Watched, length: Length, now: Side) -> Side:
+    """Cut the champion's dataset; an empty side where its rows are lost or have no time."""
+    dataset = seen.champion.dataset
+    rows = sides.rows_of(desk.store, desk.model, dataset.batches)
+    if length.rows or seen.schema.time_unit is TimeUnit.NONE:
+        until = None if dataset.last_event_at is None else dataset.last_event_at + INSTANT
+        size = length.rows or max(1, round(median(now.counts or [1])))
+        try:
+            found = sides.in_rows(desk, replace(rows, until=until), size=size)
+        except Unreadable as error:
+            LOGGER.warning("Model %r: no reference windows: %s", desk.model, error)
+            return Side()
+        return sides.newest(found, REFERENCE_WINDOWS_MAX)
+    if dataset.first_event_at is None or dataset.last_event_at is None:
+        return Side()
+    # whole days: what came with the fitted rows was accepted as they were
+    zone = desk.zone
+    first = sides.next_midnight(dataset.first_event_at, zone)
+    until = sides.next_midnight(dataset.last_event_at, zone)
+    side = sides.by_day(desk, replace(rows, until=until), batch_ids=dataset.batches)
+    days = {day: n for day, n in side.days.items() if sides.next_midnight(day, zone) >= first}
+    laid = spans(length.once, days, seen.schema.time_unit, zone=zone, anchor=min(now.all_days))
+    return sides.in_time(desk, replace(side, days=days), laid[-REFERENCE_WINDOWS_MAX:], fine=length.once.fine)

@@ -32,8 +32,8 @@ class BatchFacts:
     """A typed batch. ``null_patterns``: columns (ids) that are null together, with rows, commonest first, at most 20.
 
     ``repeated_rows`` are equal to another row of the batch in every column but the id; ``repeated_ids`` and
-    ``missing_ids`` count rows; ``rows_by_day`` maps ISO dates (UTC) to rows, ``rows_by_hour`` counts the 24 hours of the
-    day (UTC; empty: not counted); ``unordered_rows`` are earlier than the row before them.
+    ``missing_ids`` count rows; ``rows_by_day`` maps ISO dates (of the schema's zone) to rows, ``rows_by_hour`` counts the 24 hours
+    of the day (UTC; empty: not counted); ``unordered_rows`` are earlier than the row before them.
     """
 
     rows: int

@@ -171,7 +171,8 @@ class BatchReport:
     """What came in and what the door decided. ``duplicate``: this content was already known.
 
     ``set_aside_rows`` rows broke a rule about rows and take part in nothing; the rest was accepted. ``ruling``: a
-    person decided otherwise than the door. ``notes`` tell what reading left out.
+    person decided otherwise than the door. ``notes`` tell what reading left out. ``reading`` is how it was read; read
+    again it is by what led to that: ``asked`` of it by somebody, and ``remembered`` of an earlier file.
     """
 
     model: str
@@ -190,6 +191,8 @@ class BatchReport:
     duplicate: bool = False
     set_aside_rows: int = 0
     reading: Reading = field(default_factory=Reading)
+    asked: Reading = field(default_factory=Reading)
+    remembered: Reading = field(default_factory=Reading)
     notes: tuple[str, ...] = ()
     ruling: Ruling | None = None
 
@@ -198,7 +201,7 @@ class BatchReport:
 class Loss:
     """A batch that was acknowledged and is not whole any more. ``missing``: record, rows, ruling or raw.
 
-    ``raw_kept``: the file as received is still there, so that it can be received again.
+    ``raw_kept``: the file as received is still there, so that it can be received again, read as was ``asked``.
     """
 
     model: str
@@ -210,6 +213,7 @@ class Loss:
     missing: str
     raw_kept: bool
     acknowledged_at: datetime
+    asked: Reading = field(default_factory=Reading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

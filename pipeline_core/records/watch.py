@@ -30,6 +30,15 @@ class BaselineChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A stretch of event time, ``start`` inclusive and ``end`` exclusive, and its rows."""
+
+    start: datetime
+    end: datetime
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The rule by which windows were judged, in words, and how often it would have paged on the healthy past.
 
@@ -123,7 +132,7 @@ class WindowReport:
     """One window: ``start`` inclusive, ``end`` exclusive (row windows: first and last event).
 
     ``codes`` are the alert codes behind ``reasons``, each once. ``weighted_limit`` is the weighted drift that 95 % of the
-    healthy windows stayed below, ``p_calibrated`` the share of them in which something stood out as much as here.
+    healthy windows stayed below (``weighted_alert``: how loud it is that this one did not), ``p_calibrated`` the share of them in which something stood out as much as here.
     ``examined``: what a closer look at its rows found (None: nobody looked).
     """
 
@@ -141,12 +150,16 @@ class WindowReport:
     calibrated: bool = False
     p_calibrated: float | None = None
     weighted_limit: float | None = None
+    weighted_alert: AlertLevel = AlertLevel.NONE
     examined: Examination | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchReport:
-    """One answer of ``check``: every window since the champion's fitted rows end."""
+    """One answer of ``check``: every window since the champion's fitted rows end.
+
+    ``past`` are the windows that baselines are made of, by the rule of ``baseline``.
+    """
 
     model: str
     version: int
@@ -157,11 +170,12 @@ class WatchReport:
     new_alerts: int = 0
     baseline: BaselineChoice | None = None
     rule: Rule | None = None
+    past: tuple[Period, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One signal worth a person's time, in the same sentence form as findings.
+    """One signal worth a person's time, in the same sentence form as findings; ``rule`` says by which rule it was raised.
 
     ``code``: data_drift, prediction_drift, performance, batch_quarantined, batch_suspect.
     """
@@ -180,6 +194,7 @@ class Alert:
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     note: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

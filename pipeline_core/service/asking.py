@@ -56,13 +56,15 @@ class Verb:
     """One verb.
 
     ``run`` calls the flow; ``no`` says of its record whether the answer is no (exit code 1); ``long`` work belongs to
-    the worker; ``file`` is ``no``, ``optional`` or ``required``; ``model`` likewise.
+    the worker, whose row keeps single values of the answer, or the ``whole`` of it where nothing else does; ``file`` is
+    ``no``, ``optional`` or ``required``; ``model`` likewise.
     """
 
     summary: str
     run: Callable[[Store, Call], object]
     no: Callable[[Any], bool] = lambda _record: False
     long: bool = False
+    whole: bool = False
     file: str = "no"
     model: str = "required"
     options: Mapping[str, Option] = field(default_factory=dict)

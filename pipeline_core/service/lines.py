@@ -182,6 +182,16 @@ def _check(content: Content) -> list[str]:
     said = [
         f"Version {content['version']}: {len(windows)} windows of {content['window']}, {content['new_alerts']} new alerts"
     ]
+    if content["baseline"]:
+        said.append(f"Compared with {_baseline_words(content['baseline'])}")
+    if content["rule"]:
+        rule = content["rule"]
+        times = (
+            f"; on the {rule['tried']} healthy windows it would have paged {rule['fired']} times"
+            if rule["tried"]
+            else ""
+        )
+        said.append(f"{_plain(rule['words']).rstrip('.')}{times}.")
     rows = []
     for window in windows:
         drifted = [f["feature"] for f in window["features"] if f["drifted"]]
@@ -197,6 +207,59 @@ def _check(content: Content) -> list[str]:
             names,
         ))
     return [*said, *table(("from", "rows", "alert", "weighted drift", "metric", "drifted"), rows)]
+
+
+def _baseline_words(choice: Content) -> str:
+    """Say what windows are compared with, who said so and why."""
+    what = {
+        "training": "the training data",
+        "season": f"the same {choice['season']} of the training data",
+        "period": f"{choice['start']} to {choice['end']}",
+        "previous": "the window before",
+    }[choice["kind"]]
+    return f"{what} (chosen by {_plain(choice['decided_by'])}: {_plain(choice['reason'])})"
+
+
+def _baseline(content: Content) -> list[str]:
+    return [f"Choice {content['number']}: from the next check on windows are compared with {_baseline_words(content)}"]
+
+
+def _replay(content: Content) -> list[str]:
+    windows, left = content["windows"], content["left_out"]
+    paged = sum(window["alert"] == "page" for window in windows)
+    watched = sum(window["alert"] == "watch" for window in windows)
+    said = [
+        f"Version {content['version']} over {_plain(content['source'])}: {len(windows)} windows of {content['window']}, {paged} page,"
+        f" {watched} to be watched; {content['replayed_rows']:,} of {content['rows']:,} rows replayed"
+    ]
+    why = {
+        "trained_rows": "the champion was made from them, or from later ones",
+        "later_rows": "not before the end",
+        "untimed_rows": "no event time",
+    }
+    said += [f"  left out {left[name]:,} rows: {words}" for name, words in why.items() if left[name]]
+    if content["quarantined"]:
+        said.append(
+            f"  refused  {content['quarantined']} of {content['batches']} batches, which were taken in all the same"
+        )
+    header = ("from", "rows", "alert", "reasons", "weighted drift", "metric", "labelled", "top feature", "drifted")
+    return [*said, *table(header, map(_replayed, windows))]
+
+
+def _replayed(window: Content) -> tuple[object, ...]:
+    first = next(iter(window["realised"].values()), None)
+    names = ", ".join(window["drifted_features"][:FEATURES_SHOWN])
+    return (
+        _day(window["start"]),
+        window["rows"],
+        window["alert"],
+        ", ".join(window["reasons"]),
+        window["weighted_drift"],
+        None if first is None else first.get("value"),
+        window["labelled_rows"],
+        window["top_feature"],
+        names,
+    )
 
 
 def _lineage(content: Content) -> list[str]:
@@ -286,6 +349,8 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "score": _score,
     "labels": _labels,
     "check": _check,
+    "baseline": _baseline,
+    "replay": _replay,
     "lineage": _lineage,
     "demo": _demo,
     "status": _status,

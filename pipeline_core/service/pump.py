@@ -10,8 +10,8 @@ import logging
 import threading
 
 from pipeline_core.errors import PipelineError
-from pipeline_core.flows import feeds, intake
-from pipeline_core.records import BatchStatus, FeedReport
+from pipeline_core.flows import feeds
+from pipeline_core.records import Feed
 from pipeline_core.service.worker import Worker
 from pipeline_core.store.home import Store
 
@@ -64,34 +64,33 @@ class Pump:
     def _loop(self) -> None:
         while not self._stopping.wait(LOOK_S):
             try:
-                for feed in feeds.due_sources(self._store):
-                    if self._stopping.is_set():
-                        return
-                    self._run(feed.name)
+                self.turn()
             except PipelineError as error:
                 LOG.warning("Sources wait: %s. %s", error.headline, error.message)
             except Exception:
                 # the thread outlives a bug: what comes in tomorrow must not be lost for what broke today
                 LOG.exception("The sources met a bug")
 
-    def _run(self, name: str) -> None:
-        try:
-            report = feeds.run_source(self._store, name, stop=self._stopping.is_set)
-        except PipelineError as error:
-            LOG.warning("Source %s: %s. %s", name, error.headline, error.message)
-            return
-        if self._scored(report):
-            self._worker.submit("check", report.model)
+    def turn(self) -> None:
+        """Run every source that is due now, until the thread is to end."""
+        for feed in feeds.due_sources(self._store):
+            if self._stopping.is_set():
+                return
+            self._run(feed)
 
-    def _scored(self, report: FeedReport) -> bool:
-        """Let the champion score what was accepted; say whether there was something."""
-        if self._store.models.champion(report.model) is None:
-            return False
-        accepted = [
-            batch_id
-            for batch_id in report.batches
-            if self._store.batches.get(report.model, batch_id).status is BatchStatus.ACCEPTED
-        ]
-        for batch_id in accepted:
-            intake.score(self._store, report.model, batch_id=batch_id)
-        return bool(accepted)
+    def _run(self, feed: Feed) -> None:
+        """Run a source and score what it brought, also before an error; whatever it meets is its own affair."""
+        for step in (self._receive, self._score):
+            try:
+                step(feed)
+            except PipelineError as error:
+                LOG.warning("Source %s: %s. %s", feed.name, error.headline, error.message)
+            except Exception:
+                LOG.exception("Source %s met a bug", feed.name)
+
+    def _receive(self, feed: Feed) -> None:
+        feeds.run_source(self._store, feed.name, stop=self._stopping.is_set)
+
+    def _score(self, feed: Feed) -> None:
+        if feeds.score_brought(self._store, feed.name):
+            self._worker.submit("check", feed.model)

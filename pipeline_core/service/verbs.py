@@ -16,19 +16,22 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline_core.errors import NotFound, nearest
-from pipeline_core.flows import demo, intake, release, restoring, watch
+from pipeline_core.flows import choosing, demo, intake, release, restoring, watch
 from pipeline_core.flows.times import number_of
 from pipeline_core.records import (
     AlertLevel,
+    BaselineKind,
     BatchStatus,
     ColumnType,
     Decision,
     ScoringReport,
+    Season,
     Task,
     TimeUnit,
     dump,
 )
 from pipeline_core.service.asking import READING, Arguments, Call, Option, Progress, Verb, reading_of
+from pipeline_core.service.replay_verb import REPLAY
 from pipeline_core.service.source_verbs import SOURCES
 from pipeline_core.store.home import Store
 
@@ -49,7 +52,9 @@ class Answer:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The plain single values of the content: what a finished job keeps."""
+        """What a finished job keeps: the plain single values of the content, or all of it where nothing else keeps it."""
+        if VERBS[self.verb].whole:
+            return self.content
         return {name: value for name, value in self.content.items() if not isinstance(value, dict | list)}
 
 
@@ -216,7 +221,11 @@ def _rollback(store: Store, call: Call) -> object:
 
 
 def _check(store: Store, call: Call) -> object:
-    return watch.check(store, call.model, window=call.arguments.get("window"))
+    return watch.check(store, call.model, window=call.arguments.get("window"), progress=call.progress)
+
+
+def _baseline(store: Store, call: Call) -> object:
+    return choosing.choose(store, call.model, **call.arguments)
 
 
 def _lineage(store: Store, call: Call) -> object:
@@ -252,6 +261,7 @@ VERBS: Mapping[str, Verb] = {
             "target": Option(help="the column to predict", required=True),
             "positive": Option(help="the value of the target that a score is the probability of"),
             "time": Option(help="the event time column"),
+            "zone": Option(help="the time zone whose days and hours windows follow, like Europe/Berlin (UTC)"),
             "id": Option(help="the column that names a row"),
             "protected": Option(kind="names", help="columns for audits only, A,B"),
             "exclude": Option(kind="names", help="columns to leave out, A,B"),
@@ -332,8 +342,21 @@ VERBS: Mapping[str, Verb] = {
         run=_check,
         no=lambda record: any(window.alert is AlertLevel.PAGE for window in record.windows),
         long=True,
-        options={"window": Option(help="the window, like 7d, 30d or 1000rows")},
+        options={"window": Option(help="the window, like 6h, 7d, 1mo, 7d/1d (rolling) or 1000rows")},
     ),
+    "baseline": Verb(
+        summary="choose what windows are compared with, with a reason that stays with the choice",
+        run=_baseline,
+        options={
+            "kind": Option(help="what they are compared with", required=True, choices=tuple(BaselineKind)),
+            "season": Option(help="the cycle, for the kind season", choices=tuple(Season)),
+            "start": Option(help="where the period starts, for the kind period"),
+            "end": Option(help="where it ends (exclusive)"),
+            "by": _BY,
+            "reason": _REASON,
+        },
+    ),
+    **REPLAY,
     "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
     "demo": Verb(
         summary="build the demo: a year of a lending portfolio with five incidents",

@@ -18,7 +18,7 @@ from pipeline_core.errors import Unreadable
 from pipeline_core.records import Reading
 from pipeline_core.sources import cells, dialect, naming
 from pipeline_core.sources.dialect import Dialect
-from pipeline_core.sources.opened import Asked, Opened
+from pipeline_core.sources.opened import Asked, Opened, no_rows
 from pipeline_core.sources.texts import Text
 
 BLOCK_BYTES = 2_097_152
@@ -139,9 +139,6 @@ class _Blocks:
         self._ragged.append(row)
         return "error"
 
-    def _no_rows(self) -> Unreadable:
-        return Unreadable(f"File {self.asked.label!r} has columns but no rows. Send it again when it has at least one.")
-
     def _is_one_line(self) -> bool:
         with self.text.path.open("rb") as file:
             head = file.read(self._block_bytes)
@@ -150,7 +147,7 @@ class _Blocks:
     def _sentence(self, error: pa.ArrowInvalid) -> Unreadable:
         label = self.asked.label
         if "Empty CSV" in str(error) or ("straddl" in str(error) and self._is_one_line()):
-            return self._no_rows()
+            return Unreadable(no_rows(label))
         if "straddl" in str(error):
             return Unreadable(
                 f"File {label!r}: a row is longer than {self._block_bytes:,} bytes. Perhaps a quote is never closed: mend it, or"

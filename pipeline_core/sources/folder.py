@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from stat import S_ISREG
 
@@ -29,6 +29,34 @@ Look = tuple[int, int]
 """Size in bytes, and the time of last writing in nanoseconds."""
 
 
+def check(name: str, settings: Mapping[str, str]) -> None:
+    """Look at what was set before it is kept.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    settings : mapping of str to str
+        Those that are no secret.
+
+    Raises
+    ------
+    InvalidDefinition
+        The glob is no pattern, or leads out of its folder.
+    """
+    glob = settings.get("glob", "*")
+    if Path(glob).is_absolute() or ".." in Path(glob).parts:
+        raise InvalidDefinition(
+            f"Source {name!r}: the glob {glob!r} leads out of its folder; a pattern below it is allowed."
+        )
+    try:
+        next(iter(Path("/nowhere").glob(glob)), None)
+    except (ValueError, IndexError, NotImplementedError) as error:
+        raise InvalidDefinition(
+            f"Source {name!r}: the glob {glob!r} is no pattern ({error}). Write for example *.csv, or **/*.csv to go down."
+        ) from None
+
+
 class Folder:
     """A watched folder. Settings: ``root``, ``glob`` (``*``; ``**/*.csv`` goes down), ``settle_s`` (2).
 
@@ -44,10 +72,7 @@ class Folder:
         self._root = Path(setup.get("root")).expanduser()
         self._glob = setup.get("glob", "*")
         self._settle_s = setup.number("settle_s", 2.0)
-        if Path(self._glob).is_absolute() or ".." in Path(self._glob).parts:
-            raise InvalidDefinition(
-                f"Source {setup.name!r}: the glob {self._glob!r} leads out of its folder; a pattern below it is allowed."
-            )
+        check(setup.name, setup.settings)
         self._bytes_max = setup.bytes_max
         self._settled: str | None = None
 

@@ -66,7 +66,7 @@ def checked(url: str, *, allowed: str, name: str, resolve: Resolve = resolved) -
     Unreadable
         Its name has no address.
     """
-    scheme, host, port = _parts(url, name)
+    scheme, host, port = parts_of(url, name)
     if not _listed(host, port, allowed):
         raise InvalidDefinition(
             f"Source {name!r}: {host!r} is not among its hosts ({allowed or 'none are listed'}). List it in the setting"
@@ -93,14 +93,34 @@ def checked(url: str, *, allowed: str, name: str, resolve: Resolve = resolved) -
     )
 
 
-def _parts(url: str, name: str) -> tuple[str, str, int]:
+def parts_of(url: str, name: str) -> tuple[str, str, int]:
+    """Take an address apart.
+
+    Parameters
+    ----------
+    url : str
+        The address.
+    name : str
+        Of the source.
+
+    Returns
+    -------
+    tuple of str, str and int
+        Scheme, host, port.
+
+    Raises
+    ------
+    InvalidDefinition
+        Its form is not allowed; it is not repeated, as it may hold a secret.
+    """
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme.lower(), (parts.hostname or "").rstrip("."), parts.port
+        personal = "@" in parts.netloc
     except ValueError:
-        scheme, host, port = "", "", None
+        scheme, host, port, personal = "", "", None, False
     plain = re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", host) is not None
-    if scheme not in _PORTS or not plain or "@" in urlsplit(url).netloc or re.search(r"[\x00-\x20\\]", url):
+    if scheme not in _PORTS or not plain or personal or re.search(r"[\x00-\x20\\]", url):
         raise InvalidDefinition(
             f"Source {name!r}: its url is not allowed; http:// or https://, a host and a path are. A password goes into the"
             " secret authorization."

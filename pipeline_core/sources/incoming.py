@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline_core.errors import Unreadable
 from pipeline_core.records import Doubt, Reading, Unpacked
 from pipeline_core.sources import simple
-from pipeline_core.sources.opened import SLICE_ROWS, Asked, Ledger, Opened, arrived_columns, printable
+from pipeline_core.sources.opened import SLICE_ROWS, Asked, Ledger, Opened, arrived_columns, no_rows, printable
 
 ALLOWED = "Allowed are CSV, JSON lines, Parquet, Arrow and Excel, also as .gz or .zst"
 
@@ -93,9 +93,7 @@ class Incoming:
                     self._rows += piece.num_rows
                     yield piece
         if not self._rows:
-            raise Unreadable(
-                f"File {self._asked.label!r} has columns but no rows. Send it again when it has at least one."
-            )
+            raise Unreadable(no_rows(self._asked.label))
 
     def unpacked(self) -> Unpacked:
         """Tell what was read, once the slices were.

@@ -179,6 +179,21 @@ def printable(text: str, *, most: int = SHOWN_CHARACTERS) -> str:
     return shown if len(shown) <= most else f"{shown[:most]}…"
 
 
+def no_rows(label: str) -> str:
+    """Say that a file holds no row.
+
+    Parameters
+    ----------
+    label : str
+        Its name.
+
+    Returns
+    -------
+    str
+    """
+    return f"File {label!r} has columns but no rows. Send it again when it has at least one."
+
+
 def listed(texts: Sequence[str], *, most: int = 5) -> str:
     """Write some texts of a stranger one after the other, quoted.
 

@@ -1,7 +1,8 @@
 """How an answer that streams in becomes files, cut where the value of its cursor column changes.
 
 Rows of one value never lie in two files: whoever goes on behind the last value of a file misses none and reads none
-twice. Neighbour: ``database`` asks. It refuses a cursor column that is not there or does not grow.
+twice. Exact decimals become floating-point numbers only as they are written: two that a float cannot tell apart are two
+places. Neighbour: ``database`` asks. It refuses a cursor column that is not there or whose values fall.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,17 @@ import pyarrow.parquet as pq
 
 from pipeline_core.errors import Unreadable, nearest
 
+Cursor = int | float | str | Decimal | None
+
+_NOUGHTS = r"(\.[0-9]*?)0+$"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What a file holds: rows, and the last value of the cursor column as JSON keeps it."""
 
     rows: int
-    upto: int | float | str | None
+    upto: Cursor
 
 
 class Portions:
@@ -50,6 +56,7 @@ class Portions:
         self._column = column
         self._rows_max = rows_max if column else math.inf
         self._bytes_max = bytes_max
+        self._highest: Any = None
         self._left: pa.Table | None = None  # read from the answer, belongs to the next file
         self._schema: pa.Schema | None = None
 
@@ -61,7 +68,7 @@ class Portions:
         path : Path
             Which.
         batches : iterator of pa.RecordBatch
-            The rest of the answer.
+            The rest of the answer, as the driver gives it.
         place : str
             Where it begins; goes into the file, so that equal rows of another place are other bytes.
 
@@ -73,13 +80,13 @@ class Portions:
         Raises
         ------
         Unreadable
-            The file would grow too large, the cursor column is not there or of no kind that can be noted, or a
-            column changes its type on the way.
+            The file would grow too large, the cursor column is not there, falls, or is of no kind that can be noted,
+            or a column changes its type on the way.
         """
         part = self._next(batches)
         if part is None:
             return None
-        self._schema = self._schema or _settled(part.schema)
+        self._schema = self._schema or _settled(_written(part).schema)
         about = json.dumps({"source": self._name, "place": place})
         rows, last = 0, None
         with pq.ParquetWriter(path, self._schema.with_metadata({"feed": about}), compression="zstd") as writer:
@@ -100,7 +107,10 @@ class Portions:
         if self._left is not None:
             part, self._left = self._left, None
             return part
-        return next((pa.Table.from_batches([batch]) for batch in batches if batch.num_rows), None)
+        part = next((pa.Table.from_batches([batch]) for batch in batches if batch.num_rows), None)
+        if part is not None and self._column in part.column_names:
+            self._check_order(part)
+        return part
 
     def _end(self, part: pa.Table, rows: int, last: Any) -> int:
         """Say how many rows of a part still belong to the file that has so many rows and ends with that value."""
@@ -108,7 +118,9 @@ class Portions:
             return part.num_rows
         wanted = max(int(self._rows_max) - rows, 0)
         value = self._value(part, wanted - 1) if wanted else last
-        same = pc.equal(part.column(self._column).slice(wanted), pa.scalar(value, part.schema.field(self._column).type))
+        values = _exact(part.column(self._column))
+        held = str(value) if isinstance(value, Decimal) else value
+        same = pc.equal(values.slice(wanted), pa.scalar(held, values.type))
         changed = pc.index(same, pa.scalar(value=False)).as_py()
         return part.num_rows if changed < 0 else wanted + changed
 
@@ -120,15 +132,35 @@ class Portions:
                 f"Source {self._name!r}: the answer has no cursor column {self._column!r}."
                 f" {nearest(self._column, part.column_names)}"
             )
-        value = part.column(self._column)[row].as_py()
+        column = part.column(self._column)
+        value = _exact(column.slice(row, 1))[0].as_py()
         if isinstance(value, int | float | str | date) and not isinstance(value, bool):
-            return value
+            return Decimal(str(value)) if _is_exact(column.type) else value
         raise Unreadable(
             f"Source {self._name!r}: the cursor column {self._column!r} holds {type(value).__name__}; a number, a text or a"
             " time is allowed. Cast it in the query."
         )
 
+    def _check_order(self, part: pa.Table) -> None:
+        """Refuse values that fall: what lies behind the last one would then not be all that is left.
+
+        Texts are in the order of the database's collation, which is not ours to check.
+        """  # ruff: ignore[docstring-missing-exception] - the sentence above says it
+        values = _written(part.select([self._column])).column(0)
+        kind = values.type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)):
+            return
+        first, last = values[0].as_py(), values[-1].as_py()
+        falls = self._highest is not None and type(first) is type(self._highest) and first < self._highest
+        self._highest = last
+        if falls or pc.any(pc.less(values.slice(1), values.slice(0, len(values) - 1))).as_py():
+            raise Unreadable(
+                f"Source {self._name!r}: the values of the cursor column {self._column!r} fall within the answer, though it was"
+                " asked for in their order; so rows behind the last value could be missed. Name a column that only grows."
+            )
+
     def _fitting(self, part: pa.Table) -> pa.Table:
+        part = _written(part)
         if part.schema == self._schema:
             return part
         try:
@@ -146,6 +178,31 @@ class Portions:
                 f"Source {self._name!r}: the answer has grown to {size:,} bytes; the policy allows {self._bytes_max:,}"
                 f" (upload_bytes_max) in a file. Ask for less, or {what}."
             )
+
+
+def _written(part: pa.Table) -> pa.Table:
+    batches = [simple(batch) for batch in part.to_batches()]
+    return pa.Table.from_batches(batches)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    """Say whether it is PostgreSQL's numeric, which comes as text."""
+    return isinstance(kind, pa.BaseExtensionType) and getattr(kind, "type_name", "") == "numeric"
+
+
+def _is_exact(kind: pa.DataType) -> bool:
+    return _is_numeric(kind) or pa.types.is_decimal(kind)
+
+
+def _exact(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Give the values of a cursor column so that equal ones are equal and others are not: of exact numbers their digits."""
+    if _is_numeric(column.type):
+        column = pa.chunked_array([chunk.storage for chunk in column.chunks], pa.string())
+    elif pa.types.is_decimal(column.type):
+        column = column.cast(pa.string())
+    else:
+        return column
+    return pc.utf8_rtrim(pc.replace_substring_regex(column, _NOUGHTS, r"\1"), ".")  # 1.50 and 1.5 are one value
 
 
 def simple(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -167,10 +224,9 @@ def simple(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _simple(column: pa.Array) -> pa.Array:
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
-        numeric = getattr(kind, "type_name", "") == "numeric"
         if kind.extension_name == "arrow.uuid":
             return _texts(column.storage, lambda value: str(uuid.UUID(bytes=value)))
-        return pc.cast(column.storage, pa.float64()) if numeric else _simple(column.storage)
+        return pc.cast(column.storage, pa.float64()) if _is_numeric(kind) else _simple(column.storage)
     if pa.types.is_decimal(kind):
         return pc.cast(column, pa.float64())
     if pa.types.is_interval(kind) or pa.types.is_duration(kind) or pa.types.is_time(kind):
@@ -187,5 +243,5 @@ def _settled(schema: pa.Schema) -> pa.Schema:
     return pa.schema([pa.field(f.name, pa.string() if pa.types.is_null(f.type) else f.type) for f in schema])
 
 
-def _noted(value: Any) -> int | float | str | None:
+def _noted(value: Any) -> Cursor:
     return value.isoformat() if isinstance(value, datetime | date) else value

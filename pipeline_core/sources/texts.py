@@ -98,7 +98,8 @@ def as_utf8(asked: Asked) -> Text:
     told = asked.reading.encoding
     if told is None and wide is not None:
         return _rewritten(asked, wide)
-    _refuse_zeros(asked, head)
+    if told is None or wide is None or not _holds_zeros(told):
+        _refuse_zeros(asked, head)
     if told is not None and not _is_utf8(told):
         return _rewritten(asked, told)
     scan = _scan(asked)
@@ -113,6 +114,14 @@ def as_utf8(asked: Asked) -> Text:
 def _is_utf8(name: str) -> bool:
     try:
         return codecs.lookup(name).name in {"utf-8", "utf-8-sig", "ascii"}
+    except LookupError:
+        return False
+
+
+def _holds_zeros(name: str) -> bool:
+    """Say whether zero bytes are plain letters in an encoding."""
+    try:
+        return codecs.lookup(name).name.startswith(("utf-16", "utf-32"))
     except LookupError:
         return False
 

@@ -12,16 +12,16 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from pipeline_core.errors import Unreadable
+from pipeline_core.errors import InvalidDefinition, Unreadable
 from pipeline_core.sources.feed import Delivery, Setup, noted
-from pipeline_core.sources.hosts import Address, checked
+from pipeline_core.sources.hosts import Address, checked, parts_of
 
 REQUIRED = ("url",)
 OPTIONAL = ("hosts", "authorization")
@@ -30,6 +30,33 @@ _CHUNK_BYTES = 1 << 16
 _REDIRECTS_MAX = 3
 _ANSWER_S = 600.0
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+def check(name: str, settings: Mapping[str, str]) -> None:
+    """Look at what was set before it is kept.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    settings : mapping of str to str
+        Those that are no secret.
+
+    Raises
+    ------
+    InvalidDefinition
+        The address is not allowed, or has a query: that is where signatures and keys stand, and it would be kept in the
+        clear.
+    """
+    url = settings.get("url")
+    if url is None:
+        return
+    parts_of(url, name)
+    if {"?", "#"} & set(url):
+        raise InvalidDefinition(
+            f"Source {name!r}: its url has a query or a fragment, which may hold a key, and settings are stored in the clear."
+            " Put the whole address into an environment variable NAME, and say where it is: --secret url=env:NAME."
+        )
 
 
 class Web:
@@ -45,6 +72,7 @@ class Web:
         self.notes: list[str] = []
         self._setup = setup
         self._url = setup.get("url")
+        self._secret = self._url in setup.hidden
 
     def deliveries(self, cursor: str | None, *, folder: Path) -> Generator[Delivery]:
         """Hand over what the address answers, unless it says that nothing changed.
@@ -73,10 +101,11 @@ class Web:
         try:
             place = self._asked(path, known)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise self._broken(f"{type(error).__name__}: {self._setup.hide(error)}") from None
+            said = "" if self._secret else f": {self._setup.hide(error)}"  # a part of a secret is one too
+            raise self._broken(f"{type(error).__name__}{said}") from None
         if place is None or place["sha256"] == known.get("sha256"):
             return
-        yield Delivery(path=path, name=f"{self._setup.name}: {_shown(self._url)}", cursor=json.dumps(place))
+        yield Delivery(path=path, name=f"{self._setup.name}: {self._shown(self._url)}", cursor=json.dumps(place))
 
     def settled(self, cursor: str) -> None:
         """Do nothing: the server is not told."""
@@ -126,7 +155,7 @@ class Web:
         target = urljoin(url, location)
         old, new = urlsplit(url), urlsplit(target)
         if (old.hostname, old.port) != (new.hostname, new.port) or (old.scheme, new.scheme) == ("https", "http"):
-            raise self._broken(f"it redirects to {_shown(target)}; only the same host and port are allowed")
+            raise self._broken(f"it redirects to {self._shown(target)}; only the same host and port are allowed")
         return target
 
     def _kept(self, answer: httpx.Response, path: Path) -> str:
@@ -149,11 +178,12 @@ class Web:
 
     def _broken(self, why: str) -> Unreadable:
         return Unreadable(
-            f"Source {self._setup.name!r}: {_shown(self._url)}: {why}. Nothing was kept; run again later."
+            f"Source {self._setup.name!r}: {self._shown(self._url)}: {why}. Nothing was kept; run again later."
         )
 
-
-def _shown(url: str) -> str:
-    """Give an address without what may be secret in it: person, query and fragment."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    def _shown(self, url: str) -> str:
+        """Give an address without what may be secret in it: person, query and fragment, or all of one that is a secret."""
+        if self._secret:
+            return "its secret url"
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

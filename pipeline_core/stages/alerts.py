@@ -3,16 +3,16 @@
 Neighbours: ``drift`` and ``performance`` measured, the store keeps alerts and who acknowledged them. Refused: measuring
 anything, and raising the same signal twice: an alert's id follows from what it is about, so a second check finds it known.
 
-Levels: a drifted feature pages when it is among the most important, and is watched otherwise; a drop in realised
-performance and a quarantined batch page; a batch in which nulls became a value or a unit jumped is told at once, as
-loud as its feature is important; prediction drift alone is watched, because it says that scores moved and not
-that they are wrong.
+Levels: ``drift`` says how loud a feature is; a drop in realised performance and a quarantined batch page; a batch in which
+nulls became a value or a unit jumped is told at once, as loud as its feature is important; prediction drift and a joint
+change that no single column shows are watched, because they say that something moved and not that it is wrong.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from math import ceil
 
@@ -24,6 +24,7 @@ from pipeline_core.records import (
     BatchStatus,
     DriftState,
     FeatureDrift,
+    Finding,
     Performance,
     PredictionDrift,
     Severity,
@@ -37,6 +38,7 @@ PREDICTION_DRIFT = "prediction_drift"
 PERFORMANCE = "performance"
 BATCH_QUARANTINED = "batch_quarantined"
 BATCH_SUSPECT = "batch_suspect"
+DATA_QUALITY = "data_quality"
 CODES = (DATA_DRIFT, PREDICTION_DRIFT, PERFORMANCE, BATCH_QUARANTINED, BATCH_SUSPECT)
 HARD_EVIDENCE = frozenset({FindingCode.IMPUTED, FindingCode.UNIT_JUMP})
 """Findings that no world makes by itself: somebody changed how values are written, and one batch is proof enough."""
@@ -46,46 +48,67 @@ _FINDINGS_NAMED = 3
 
 
 def window_level(
-    features: Sequence[FeatureDrift],
-    *,
-    rows: int,
-    prediction_drift: PredictionDrift,
-    performance: Performance,
-    policy: Policy,
-) -> tuple[AlertLevel, tuple[str, ...]]:
-    """Give the level of a window and its reasons, the worst first.
+    window: WindowReport, *, weighted_reason: str = "", seasonal: bool = False, policy: Policy
+) -> WindowReport:
+    """Give a window its level, its reasons, the worst first, and their codes.
 
     Parameters
     ----------
-    features : sequence of FeatureDrift
-        All features of the window, each with its own level.
-    rows : int, rows
-        In the window.
-    prediction_drift : PredictionDrift
-        Of the window.
-    performance : Performance
-        Of the window.
+    window : WindowReport
+        With features, scores, performance and what a closer look found; ``weighted_alert`` as ``drift`` gave it.
+    weighted_reason : str
+        In which clause, where the window as a whole moved too far.
+    seasonal : bool
+        The baseline is a season: rows are then told apart in any window, so what only a look at them shows is no signal.
     policy : Policy
         Says how many rows a window needs.
 
     Returns
     -------
-    level : AlertLevel
-        The worst of all.
-    reasons : tuple of str
-        One sentence per signal; where there is none, one that says so, or that the window is too small.
+    WindowReport
+        The same with ``alert``, ``reasons`` and ``codes``; where there is no signal, one reason that says so, or that the
+        window is too small.
     """
-    signals: list[tuple[AlertLevel, str]] = []
-    if performance.dropped:
-        signals.append((_performance_level(performance, policy), performance.reason))
-    ordered = sorted(features, key=lambda feature: -feature.contribution)
-    signals += [(f.alert, f.reason) for f in ordered if f.alert is not AlertLevel.NONE]
-    if prediction_drift.drifted:
-        signals.append((AlertLevel.WATCH, prediction_drift.reason))
+    signals: list[tuple[AlertLevel, str, str]] = []
+    if window.performance.dropped:
+        signals.append((_performance_level(window.performance, policy), PERFORMANCE, window.performance.reason))
+    loud = sorted((f for f in window.features if f.alert is not AlertLevel.NONE), key=lambda f: -f.contribution)
+    signals += [(feature.alert, _code(feature, policy), feature.reason) for feature in loud]
+    if window.weighted_alert is not AlertLevel.NONE:
+        signals.append((window.weighted_alert, DATA_DRIFT, weighted_reason))
+    if window.prediction_drift.drifted:
+        signals.append((AlertLevel.WATCH, PREDICTION_DRIFT, window.prediction_drift.reason))
+    signals += [(AlertLevel.WATCH, DATA_DRIFT, reason) for reason in ([] if seasonal else _looked_at(window))]
     if not signals:
-        return AlertLevel.NONE, (_quiet(features, rows, policy),)
+        quiet = _quiet(window.features, window.rows, policy)
+        return replace(window, alert=AlertLevel.NONE, reasons=(quiet,), codes=())
     signals.sort(key=lambda signal: _WORST_FIRST.index(signal[0]))
-    return signals[0][0], tuple(reason for _, reason in signals)
+    return replace(
+        window,
+        alert=signals[0][0],
+        reasons=tuple(reason for _, _, reason in signals),
+        codes=tuple(dict.fromkeys(code for _, code, _ in signals)),
+    )
+
+
+def hard_evidence(reports: Iterable[BatchReport]) -> dict[str, tuple[str, ...]]:
+    """Collect what the door found in batches that no world makes by itself, by feature.
+
+    Parameters
+    ----------
+    reports : iterable of BatchReport
+        Accepted batches.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Sentences that name the batch.
+    """
+    found: dict[str, list[str]] = {}
+    for report in reports:
+        for finding in _hard(report):
+            found.setdefault(finding.column or "", []).append(f"in batch {report.batch_id}: {finding.message}")
+    return {name: tuple(dict.fromkeys(said)) for name, said in found.items()}
 
 
 def alerts_of(report: WatchReport, known: Collection[Alert], *, policy: Policy) -> tuple[Alert, ...]:
@@ -138,7 +161,6 @@ def batch_alerts(report: BatchReport, *, shares: Mapping[str, float], policy: Po
         return (_quarantined(report),)
     top = ceil(policy.importance_top_share * len(shares))
     important = sorted(shares, key=lambda name: -shares[name])[:top]
-    found = (f for f in report.findings if f.code in HARD_EVIDENCE and f.severity is not Severity.INFO)
     return tuple(
         _batch_alert(
             report,
@@ -147,8 +169,35 @@ def batch_alerts(report: BatchReport, *, shares: Mapping[str, float], policy: Po
             feature=finding.column,
             text=f"was accepted, and this is in it: {finding.message}",
         )
-        for finding in found
+        for finding in _hard(report)
     )
+
+
+def _hard(report: BatchReport) -> list[Finding]:
+    return [f for f in report.findings if f.code in HARD_EVIDENCE and f.severity is not Severity.INFO]
+
+
+def _only_found(feature: FeatureDrift, policy: Policy) -> bool:
+    """Say whether the door's findings are all there is: the counts of the window show nothing."""
+    moved = feature.effect is not None and feature.effect >= policy.drift_effect_min
+    nulls = feature.nulls
+    gone = nulls is not None and abs(nulls.current - nulls.baseline) >= policy.null_share_change_min
+    return bool(feature.hard_evidence) and not (moved or gone or feature.new_levels)
+
+
+def _code(feature: FeatureDrift, policy: Policy) -> str:
+    return DATA_QUALITY if _only_found(feature, policy) else DATA_DRIFT
+
+
+def _looked_at(window: WindowReport) -> list[str]:
+    """Say in clauses what only a look at the rows shows."""
+    if window.examined is None:
+        return []
+    domain = window.examined.domain
+    # a classifier that only finds the feature that drifted by itself says nothing new
+    alone = domain is not None and domain.drifted and not any(f.drifted for f in window.features)
+    said = [domain.reason] if domain is not None and alone else []
+    return said + [segment.reason for segment in window.examined.segments]
 
 
 def _quarantined(report: BatchReport) -> Alert:
@@ -199,13 +248,24 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
             window_end=window.end,
             contribution=None if feature is None else feature.contribution,
             raised_at=report.checked_at,
+            rule=_rule(report) if code == DATA_DRIFT else "",
         )
 
+    # what only the door found has its own alert, about the batch
     alerts = [
-        alert(DATA_DRIFT, f.alert, _drift_message(f, policy), f)
+        alert(DATA_DRIFT, f.alert, _drift_message(f, window, policy), f)
         for f in window.features
-        if f.alert is not AlertLevel.NONE
+        if f.alert is not AlertLevel.NONE and not _only_found(f, policy)
     ]
+    paged = any(a.level is AlertLevel.PAGE for a in alerts)
+    if window.weighted_alert is AlertLevel.PAGE and not paged:
+        alerts.append(alert(DATA_DRIFT, AlertLevel.PAGE, _weighted_message(window)))
+    seasonal = report.baseline is not None and report.baseline.season is not None
+    if not alerts and not seasonal:
+        # one alert is enough for what no single column shows
+        looked = _looked_at(window)
+        if looked:
+            alerts.append(alert(DATA_DRIFT, AlertLevel.WATCH, _joint_message(looked)))
     if window.prediction_drift.drifted:
         alerts.append(alert(PREDICTION_DRIFT, AlertLevel.WATCH, _prediction_message(window.prediction_drift, policy)))
     if window.performance.dropped:
@@ -239,7 +299,16 @@ def _overlap(one: Alert, other: Alert) -> bool:
     return one.window_start < other.window_end and other.window_start < one.window_end
 
 
-def _drift_message(feature: FeatureDrift, policy: Policy) -> str:
+def _rule(report: WatchReport) -> str:
+    rule = report.rule
+    if rule is None:
+        return ""
+    times = "once" if rule.fired == 1 else f"{rule.fired} times"
+    past = f" On the {rule.tried} healthy windows themselves it would have paged {times}." if rule.tried else ""
+    return rule.words + past
+
+
+def _drift_message(feature: FeatureDrift, window: WindowReport, policy: Policy) -> str:
     if feature.state is not DriftState.DRIFTED:
         return f"{_sentence(feature.reason)} A count in every window is expected. Check the upstream extract."
     share = f"{feature.shap_share:.0%}".replace("%", " %")
@@ -252,9 +321,44 @@ def _drift_message(feature: FeatureDrift, policy: Policy) -> str:
         todo = (
             "Check the upstream extract first; if the change is real, train on recent rows and challenge the champion."
         )
+    elif feature.shap_rank <= ceil(policy.importance_top_share * len(window.features)):
+        todo = (
+            f"It pages when it lasts: {policy.alert_windows_min} of {policy.alert_windows_of} windows are needed, so far"
+            f" {feature.windows_drifted} drifted."
+        )
     else:
         todo = "Log it and look again in 7 days; the model leans little on it."
-    return f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}). {allowed} {todo}"
+    seen = "".join(f" {text}" for text in _examined(feature, window))
+    return f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}).{seen} {allowed} {todo}"
+
+
+def _examined(feature: FeatureDrift, window: WindowReport) -> list[str]:
+    """Say what the rows of the window show about a feature, in sentences."""
+    if window.examined is None:
+        return []
+    said = [
+        f"With its baseline distribution back, predictions would differ by {impact.mean_change:.3g} on average."
+        for impact in window.examined.impacts
+        if impact.feature == feature.feature
+    ]
+    coherence = window.examined.coherence
+    if coherence is not None and coherence.feature == feature.feature:
+        said.append(_sentence(coherence.reason.rstrip(".")))
+    return said
+
+
+def _weighted_message(window: WindowReport) -> str:
+    drift, limit = window.weighted_drift or 0.0, window.weighted_limit or 0.0
+    return (
+        f"Weighted drift is {drift:.2f}; healthy windows stay below {limit:.2f}. No single important feature moved by"
+        " its floor, many together did. Look at the largest contributions, and at what changed upstream for all of them."
+    )
+
+
+def _joint_message(looked: Sequence[str]) -> str:
+    more = f" (and {len(looked) - _FINDINGS_NAMED} more)" if len(looked) > _FINDINGS_NAMED else ""
+    said = "; ".join(text.rstrip(".") for text in looked[:_FINDINGS_NAMED])
+    return f"No feature drifted by itself over all rows, but: {said}{more}. Look at the rows of this window by hand."
 
 
 def _prediction_message(moved: PredictionDrift, policy: Policy) -> str:

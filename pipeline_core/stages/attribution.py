@@ -2,14 +2,15 @@
 
 SHAP of the estimator on transformed rows, summed back to source columns before the absolute value is
 taken, so that the one-hot columns of a category do not count against each other. Computed once per
-version, at training. Neighbours: ``preprocessing.source_features`` gives the map, ``drift`` weighs
+version, at training, and for a window that is looked at closely. Neighbours: ``preprocessing.source_features`` gives the map, ``drift`` weighs
 with the shares. It refuses to guess: an estimator without a known explainer is an error.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,31 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
+RESAMPLES = 400
 FOREST_ROWS_MAX = 500
 """Deep trees of a forest cost ten times a boosted one; the ranking is stable from 250 rows on."""
 
+Floats = npt.NDArray[np.float64]
 
-def shares(
-    pipeline: Pipeline, features: pd.DataFrame, source_ids: Sequence[str], *, rows: int, seed: int
-) -> dict[str, float]:
-    """Give each source column's share of the mean absolute SHAP value.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Shares (0-1) of mean |SHAP| by ``column_id``, and the 95 % interval of each over resamples of the rows."""
+
+    shares: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
+
+
+def explained(
+    pipeline: Pipeline,
+    features: pd.DataFrame,
+    source_ids: Sequence[str],
+    *,
+    rows: int,
+    seed: int,
+    background: pd.DataFrame | None = None,
+) -> Attribution:
+    """Give each source column's share of the mean absolute SHAP value, and how sure it is.
 
     Parameters
     ----------
@@ -39,23 +57,41 @@ def shares(
     rows : int
         At most so many of the rows are explained (500 for random forests), drawn by ``seed``.
     seed : int
-        Of that draw.
+        Of that draw and of the resamples.
+    background : pd.DataFrame, optional
+        What a linear model's rows are held against (trees bring their own): for a window the baseline, or a move of all
+        its rows would not show. None: the explained rows.
 
     Returns
     -------
-    dict of str to float
-        Share (0-1) by ``column_id`` in the order of ``features``; they sum to 1. Where the model uses no
-        column at all (a constant), every share is equal.
+    Attribution
+        In the order of ``features``; shares sum to 1. Where the model uses no column at all (a constant), every
+        share is equal.
     """
     model = pipeline[-1]
     limit = min(rows, FOREST_ROWS_MAX) if _is_forest(model) else rows
-    transformed = np.asarray(pipeline[:-1].transform(_sample(features, limit, seed)), dtype=np.float64)
-    values = _shap_values(model, transformed)
-    strength = _by_source(values, source_ids, list(features.columns))
-    total = strength.sum()
-    if total <= 0:
-        strength, total = np.ones_like(strength), float(len(strength))
-    return {name: float(s) for name, s in zip(features.columns, strength / total, strict=True)}
+    transformed = _transformed(pipeline, _sample(features, limit, seed))
+    held = transformed if background is None else _transformed(pipeline, _sample(background, rows, seed))
+    strength = _by_source(_shap_values(model, transformed, held), source_ids, list(features.columns))
+    random = np.random.default_rng(seed)
+    weights = random.multinomial(len(strength), np.full(len(strength), 1 / len(strength)), size=RESAMPLES)
+    low, high = np.quantile(_shares(weights @ strength), [0.025, 0.975], axis=0)
+    found = _shares(strength.sum(axis=0, keepdims=True))[0]
+    return Attribution(
+        shares={name: float(share) for name, share in zip(features.columns, found, strict=True)},
+        intervals={name: (float(a), float(b)) for name, a, b in zip(features.columns, low, high, strict=True)},
+    )
+
+
+def _transformed(pipeline: Pipeline, features: pd.DataFrame) -> Floats:
+    return np.asarray(pipeline[:-1].transform(features), dtype=np.float64)
+
+
+def _shares(strength: Floats) -> Floats:
+    """Give the shares of each row, equal where nothing has any strength."""
+    total = strength.sum(axis=1, keepdims=True)
+    even = np.full(strength.shape, 1 / strength.shape[1])
+    return np.divide(strength, total, out=even, where=total > 0)
 
 
 def _is_forest(model: Any) -> bool:
@@ -69,14 +105,14 @@ def _sample(features: pd.DataFrame, rows: int, seed: int) -> pd.DataFrame:
     return features.iloc[np.sort(chosen)]
 
 
-def _shap_values(model: Any, transformed: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _shap_values(model: Any, transformed: Floats, held: Floats) -> Floats:
     import shap  # seconds and a compiler to import: only where a version is explained
 
     with warnings.catch_warnings():
         # tells of a change of shape in an older release; both shapes are taken below
         warnings.filterwarnings("ignore", message="LightGBM binary classifier with TreeExplainer shap values output")
         if isinstance(model, LogisticRegression | Ridge):
-            background = shap.maskers.Independent(transformed, max_samples=len(transformed))  # all of them, not 100
+            background = shap.maskers.Independent(held, max_samples=len(held))  # all of them, not 100
             values = shap.LinearExplainer(model, background).shap_values(transformed)
         else:
             # the additivity check compares float32 with float64 sums and may fail a sound training
@@ -85,12 +121,11 @@ def _shap_values(model: Any, transformed: npt.NDArray[np.float64]) -> npt.NDArra
     return array[:, :, np.newaxis] if array.ndim == 2 else array
 
 
-def _by_source(
-    values: npt.NDArray[np.float64], source_ids: Sequence[str], names: Sequence[str]
-) -> npt.NDArray[np.float64]:
+def _by_source(values: Floats, source_ids: Sequence[str], names: Sequence[str]) -> Floats:
+    """Give |SHAP| of each row and source column, summed over the outputs."""
     position = {name: i for i, name in enumerate(names)}
     summed = np.zeros((values.shape[0], len(names), values.shape[2]))
     for column, source in enumerate(source_ids):
         summed[:, position[source], :] += values[:, column, :]
-    strength: npt.NDArray[np.float64] = np.abs(summed).mean(axis=0).sum(axis=1)
+    strength: Floats = np.abs(summed).sum(axis=2)
     return strength

@@ -15,14 +15,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_core.errors import NotEnough
 from pipeline_core.records import COUNTS, Distribution, Grid
 from pipeline_core.stats.binning import bin_edges, cdf_points, rebin, top_levels
 from pipeline_core.stats.columns import ColumnCounts, aligned
 from pipeline_core.stats.counted import COUNTED, by_column, numbered, ordered, split
+from pipeline_core.stats.distances import js_distance, psi, wasserstein
 from pipeline_core.stats.grids import edges_of
 
 SCORE = "score"
 """The column id of a model's scores in counts; they are counted by their value."""
+
+_TENTHS, _ROUNDING = 10, 1e-9
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -247,6 +251,7 @@ def distribution(base: ColumnCounts, current: ColumnCounts, *, grid: Grid, featu
         return found
     if grid.kind == "level":
         levels, *bars = top_levels(keys.tolist(), sides[0], sides[1])
+        found = _with_distances(found, sides[0], sides[1])
         return replace(
             found, levels=levels, baseline=_shares(bars[0], rows_of[0]), current=_shares(bars[1], rows_of[1])
         )
@@ -262,7 +267,10 @@ def distribution(base: ColumnCounts, current: ColumnCounts, *, grid: Grid, featu
     if not base.known or not current.known:
         return found
     cdf, gap_at = cdf_points(high, sides[0], sides[1])
-    return replace(found, cdf=cdf, gap_at=gap_at)
+    deciles = _deciles(sides[0])
+    far = wasserstein((low + high) / 2, sides[0], sides[1])
+    found = _with_distances(found, *(_summed(side, deciles) for side in sides))
+    return replace(found, cdf=cdf, gap_at=gap_at, wasserstein=far)
 
 
 def naive(value: datetime) -> datetime:
@@ -282,3 +290,24 @@ def naive(value: datetime) -> datetime:
 
 def _shares(counts: Ints, total: int) -> tuple[float, ...]:
     return tuple((counts / total).tolist()) if total else ()
+
+
+def _with_distances(found: Distribution, before: Ints, now: Ints) -> Distribution:
+    """Add PSI and the Jensen-Shannon distance over bins that were cut on the baseline."""
+    if not before.sum() or not now.sum():
+        return found
+    try:
+        index: float | None = psi(before, now)
+    except NotEnough:  # by chance alone it would be as large
+        index = None
+    return replace(found, psi=index, js=js_distance(before, now))
+
+
+def _deciles(base: Ints) -> Ints:
+    """Say in which tenth of the baseline each cell ends."""
+    share = np.cumsum(base) / max(1, base.sum())
+    return np.clip(np.ceil(share * _TENTHS - _ROUNDING), 1, _TENTHS).astype(np.int64) - 1
+
+
+def _summed(counts: Ints, places: Ints) -> Ints:
+    return np.bincount(places, weights=counts, minlength=int(places.max()) + 1).astype(np.int64)

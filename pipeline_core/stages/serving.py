@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it publishes no types
+from threadpoolctl import threadpool_limits
 
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.records import Column, ColumnType, Schema, Task
@@ -82,16 +82,42 @@ def predict(pipeline: Pipeline, rows: pa.Table, schema: Schema) -> pa.Table:
         ``value`` are the predicted value; ``value`` is null otherwise.
     """
     with threadpool_limits(1):  # as in training: waiting threads cost more than they bring
-        scored = [_score(pipeline, frame(part, schema), schema) for part in _slices(rows)]
+        scored = [scores(pipeline, frame(part, schema), schema) for part in _slices(rows)]
     keys = rows.select(list(_KEYS))
     if schema.task is Task.MULTICLASS:
-        scores = np.vstack(scored) if scored else np.empty((0, len(schema.classes)))
-        return _multiclass_table(keys, scores, schema)
+        every = np.vstack(scored) if scored else np.empty((0, len(schema.classes)))
+        return _multiclass_table(keys, every, schema)
     score = np.concatenate(scored) if scored else np.empty(0)
     if schema.task is Task.BINARY:
         return _binary_table(keys, score, schema)
     text = pa.array([repr(v) for v in score.tolist()], pa.string())
     return _table(keys, text, score, pa.array(score))
+
+
+def scores(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> Floats:
+    """Score rows that are framed already.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted.
+    features : pd.DataFrame
+        As ``frame`` gives them.
+    schema : Schema
+        Task and classes.
+
+    Returns
+    -------
+    ndarray
+        Binary: P(positive), shape (rows,). Multiclass: shape (rows, classes), in the order of ``schema.classes``.
+        Regression: the predicted values, shape (rows,).
+    """
+    if schema.task is Task.REGRESSION:
+        return np.asarray(pipeline.predict(features), dtype=np.float64)
+    known = np.asarray(pipeline.classes_, dtype=np.intp)
+    every = np.zeros((len(features), max(len(schema.classes), int(known.max()) + 1)))
+    every[:, known] = pipeline.predict_proba(features)  # a class absent from the fit part has probability 0
+    return every[:, 1] if schema.task is Task.BINARY else every
 
 
 def _slices(rows: pa.Table) -> Iterator[pa.Table]:
@@ -109,15 +135,6 @@ def _values(column: pa.ChunkedArray, spec: Column) -> npt.NDArray[Any] | pd.Seri
         micros = column.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
         return pc.divide(micros, _US_PER_DAY).to_numpy()
     return column.cast(pa.float64()).to_numpy()
-
-
-def _score(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> Floats:
-    if schema.task is Task.REGRESSION:
-        return np.asarray(pipeline.predict(features), dtype=np.float64)
-    known = np.asarray(pipeline.classes_, dtype=np.intp)
-    scores = np.zeros((len(features), max(len(schema.classes), int(known.max()) + 1)))
-    scores[:, known] = pipeline.predict_proba(features)  # a class absent from the fit part has probability 0
-    return scores[:, 1] if schema.task is Task.BINARY else scores
 
 
 def _binary_table(keys: pa.Table, score: Floats, schema: Schema) -> pa.Table:

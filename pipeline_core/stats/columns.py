@@ -217,14 +217,30 @@ def compare_levels(base: ColumnCounts, current: ColumnCounts) -> Move:
         sizes=sizes,
         levels=max(2, int(merged_levels(*with_nulls)[0].size)),
         new_levels={
-            _text(key): int(n) / current.rows for key, n in zip(keys[new][order], after[new][order], strict=True)
+            level_text(key): int(n) / current.rows for key, n in zip(keys[new][order], after[new][order], strict=True)
         },
         new_excess=beyond.effect,
         new_p_value=beyond.p_value,
     )
 
 
-def _text(key: object) -> str:
+def level_text(key: object) -> str:
+    """Write a level as it is shown: text as it is, a number without a needless fraction.
+
+    Parameters
+    ----------
+    key : object
+        A level, or a cell that is a value.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> level_text(3.0), level_text(0.5), level_text("3.0")
+    ('3', '0.5', '3.0')
+    """
     if isinstance(key, float):
         return str(int(key)) if key.is_integer() else repr(float(key))
     return str(key)

@@ -13,16 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline_core.stats.grids import CELLS
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Cells = npt.NDArray[np.uint16]
+
+_AT_ONCE = 100_000
+"""Rows that are ranked at once, so that millions take no more memory than thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """What counts say about a KS distance: ``low <= D <= high``; only an open cell can hold more than ``low``."""
+    """What counts say about a KS distance: ``low <= D <= high``; only an open cell can hold more than ``low``.
+
+    ``possible`` (cells,) is the most that each cell can hold.
+    """
 
     low: float
     high: float
+    possible: Floats
     open_cells: npt.NDArray[np.bool_]
 
 
@@ -30,7 +40,7 @@ class Bound:
 class Reread:
     """Rows read again: cell and value of each row in some superset of the open cells, ordered by value."""
 
-    cells: Ints
+    cells: Cells
     values: Floats
 
 
@@ -57,7 +67,7 @@ def ks_bound(base: Ints, current: Ints) -> Bound:
     possible = np.maximum(f[1:] - g[:-1], g[1:] - f[:-1])
     # inside a cell with rows of one side only, the distance is largest at one of its edges
     possible[(base == 0) | (current == 0)] = 0.0
-    return Bound(low=low, high=max(low, float(possible.max())), open_cells=possible > low)
+    return Bound(low=low, high=max(low, float(possible.max())), possible=possible, open_cells=possible > low)
 
 
 def ks_refined(
@@ -90,31 +100,48 @@ def ks_refined(
     0.5
     """
     found = found or ks_bound(*counts)
-    wanted = keys[found.open_cells].astype(np.int64)
+    wanted = keys[found.open_cells].astype(np.uint16)
     if not len(wanted):
         return found.low
     sides = [_ranks(wanted, found.open_cells, side, again) for side, again in zip(counts, rows, strict=True)]
-    if any(side is None for side in sides):
-        return None
     known = [side for side in sides if side is not None]
-    points = np.concatenate([values for values, _, _, _ in known])
-    places = np.concatenate([place for _, place, _, _ in known])
-    f, g = ((np.searchsorted(v, points, side="right") + skipped[places]) / n for v, _, skipped, n in known)
-    return max(found.low, float(np.abs(f - g).max()))
+    if len(known) < len(sides):
+        return None
+    parts = [(side.values[at : at + _AT_ONCE], side.places[at : at + _AT_ONCE]) for side in known for at in side.blocks]
+    return max([found.low, *(float(np.abs(known[0].below(*part) - known[1].below(*part)).max()) for part in parts)])
 
 
-def _ranks(
-    wanted: Ints, open_cells: npt.NDArray[np.bool_], counts: Ints, rows: Reread
-) -> tuple[Floats, Ints, Ints, int] | None:
-    """Give values in the wanted cells, the place of their cell, rows below each cell that were not read, and all rows."""
-    at = np.minimum(np.searchsorted(wanted, rows.cells), len(wanted) - 1)
-    inside = wanted[at] == rows.cells
-    read = np.bincount(at[inside], minlength=len(wanted))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranks:
+    """Rows in the wanted cells in the order of their values, the place of their cell, and what is not read below each cell."""
+
+    values: Floats
+    places: npt.NDArray[np.int32]
+    skipped: Ints
+    rows: int
+
+    @property
+    def blocks(self) -> range:
+        return range(0, len(self.values), _AT_ONCE)
+
+    def below(self, points: Floats, places: npt.NDArray[np.int32]) -> Floats:
+        """Give the share of all rows up to each point."""
+        found: Floats = (np.searchsorted(self.values, points, side="right") + self.skipped[places]) / self.rows
+        return found
+
+
+def _ranks(wanted: Cells, open_cells: npt.NDArray[np.bool_], counts: Ints, rows: Reread) -> _Ranks | None:
+    """Keep the rows in the wanted cells; none where they are not those that were counted."""
+    place = np.full(CELLS, -1, dtype=np.int32)
+    place[wanted] = np.arange(len(wanted))
+    values, places = rows.values, place[rows.cells]
+    if len(places) and places.min() < 0:
+        values, places = values[places >= 0], places[places >= 0]
+    read = np.bincount(places, minlength=len(wanted))
     if not np.array_equal(read, counts[open_cells]):
         return None
     below = np.cumsum(counts)[open_cells] - counts[open_cells]
-    skipped = below - (np.cumsum(read) - read)
-    return rows.values[inside], at[inside], skipped, int(counts.sum())
+    return _Ranks(values=values, places=places, skipped=below - (np.cumsum(read) - read), rows=int(counts.sum()))
 
 
 def _cumulative(counts: Ints) -> Floats:

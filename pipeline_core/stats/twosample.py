@@ -176,7 +176,7 @@ def _without_rare_rest(base: Floats, current: Floats) -> tuple[Floats, Floats]:
     """Let levels that are still too rare join the rarest other one: one stray row must not decide a p-value."""
     smaller_share = min(base.sum(), current.sum()) / (base.sum() + current.sum())
     while base.size > 2 and ((base + current) * smaller_share).min() < EXPECTED_MIN:
-        order = np.argsort(base + current)
+        order = np.argsort(base + current, kind="stable")
         rarest, next_rarest = order[0], order[1]
         base[next_rarest] += base[rarest]
         current[next_rarest] += current[rarest]

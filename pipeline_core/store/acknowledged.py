@@ -15,13 +15,13 @@ import os
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline_core.errors import PipelineError, StoreBroken
-from pipeline_core.records import BatchReport, dump, load
+from pipeline_core.records import BatchReport, Reading, dump, load
 from pipeline_core.store import faults
 from pipeline_core.store.files import flush_folder
 
@@ -34,6 +34,7 @@ _BEGINNING = "0" * 64
 class Entry:
     """One promise. ``kind`` batch: it is kept as it says; ``row_bytes`` is the size of its file of rows.
 
+    ``asked``: what somebody said about reading its file; the log is all that is left of that where the record is lost.
     ``removing``: the model is about to go with its batches; ``staying``: that came to nothing.
     """
 
@@ -46,6 +47,7 @@ class Entry:
     source: str = ""
     rows: int = 0
     row_bytes: int | None = None
+    asked: Reading = field(default_factory=Reading)
 
 
 def batch_entry(report: BatchReport, *, rows: Path | None, at: datetime) -> Entry:
@@ -74,6 +76,7 @@ def batch_entry(report: BatchReport, *, rows: Path | None, at: datetime) -> Entr
         source=report.source,
         rows=report.rows,
         row_bytes=None if rows is None else rows.stat().st_size,
+        asked=report.asked,
     )
 
 
@@ -231,7 +234,7 @@ def _entry(line: bytes, head: str | None) -> Entry | None:
         said = json.loads(line)
         digest = said.pop("digest")
         if digest == _digest(json.dumps(said, separators=(",", ":"))) and head in {None, said["previous"]}:
-            return load(Entry, {name: said[name] for name in Entry.__slots__})
+            return load(Entry, {name: said[name] for name in Entry.__slots__ if name in said})
     return None
 
 

@@ -28,9 +28,11 @@ from pipeline_core.records import (
     dump_text,
     load,
 )
+from pipeline_core.sql import moment, text
 from pipeline_core.store import faults
 from pipeline_core.store.acknowledged import Acknowledged, batch_entry
 from pipeline_core.store.database import Database, naive, parquet
+from pipeline_core.store.day_counts import put_days
 from pipeline_core.store.files import Folders, Staged, raw_name, remove_files, stage_copy, stage_move
 from pipeline_core.store.ground_truth import Delivery, from_file, put_labels
 from pipeline_core.store.models import Models
@@ -45,10 +47,11 @@ _COUNTS = ", ".join(COUNTS.names)
 _PUT_COUNTS = f"""
 INSERT INTO day_counts (model, batch_id, {_COUNTS}) SELECT ?, ?, {_COUNTS} FROM {{source}} WHERE bucket IS NOT NULL
 """
-# every row is counted once in each column, so that one column tells how many there are
-_PUT_DAYS = """
-INSERT INTO batch_days SELECT ?, ?, bucket::DATE, sum(n)::BIGINT FROM {source}
-WHERE bucket IS NOT NULL AND column_id = (SELECT min(column_id) FROM {source}) GROUP BY bucket::DATE
+# what is negative was taken off for rows that came again: the file has them all the same
+_OTHER_COUNTS = """
+WITH kept AS (SELECT column_id, cell, level, sum(n) AS n FROM day_counts WHERE model = ? AND batch_id = ? AND n > 0 GROUP BY ALL),
+anew AS (SELECT column_id, cell, level, sum(n) AS n FROM {source} WHERE bucket IS NOT NULL GROUP BY ALL)
+SELECT column_id FROM ((FROM kept EXCEPT FROM anew) UNION ALL (FROM anew EXCEPT FROM kept)) ORDER BY column_id LIMIT 1
 """
 
 
@@ -128,6 +131,7 @@ class Admission:
                 known = self.known(report.model, report.sha256)
                 if known is not None and not (accepted and known.status is BatchStatus.QUARANTINED):
                     self._log.append()  # the first answer may have failed where it was to be promised
+                    self.mend(known, {"raw": brought.get("raw")})
                     return replace(known, duplicate=True)
                 kept = self._insert(report, staged, brought)
                 faults.point("receive.before_commit")
@@ -149,6 +153,8 @@ class Admission:
             staged.extend(self._stage(ruled, {**brought, "raw": None}))
             with self._database.transaction():
                 self._still_quarantined(report)
+                if accepted:
+                    self._refuse_twin(report)
                 for file in staged:
                     file.place(self._database)
                 faults.point("rule.after_files")
@@ -168,24 +174,47 @@ class Admission:
                 file.discard()
         return ruled
 
-    def mend(self, report: BatchReport, rows: Path) -> None:
-        """Put the rows of a batch back: see ``Batches.mend``."""
-        _held(report, rows)
-        staged = stage_move(rows, self._folders.batch_rows(report.model, report.batch_id))
+    def mend(self, report: BatchReport, brought: Brought) -> None:
+        """Put back what was lost of a batch: see ``Batches.mend``."""
+        rows, raw, counts = brought.get("rows"), brought.get("raw"), brought.get("counts")
+        if rows is not None:
+            _held(report, rows)
+        if counts is not None:
+            self._refuse_other(report, counts)
+        staged: list[Staged] = []
         try:
+            staged.extend(self._stage(report, {**brought, "raw": None}))
+            if raw is not None:
+                staged.extend(self._stage_raw(report, raw))
+            if not staged:
+                return
             with self._database.transaction():
-                staged.place(self._database)
-                self._acknowledge(report)
+                for file in staged:
+                    file.place(self._database)
+                if rows is not None:
+                    self._acknowledge(report)
         finally:
-            staged.discard()
+            for file in staged:
+                file.discard()
+
+    def _stage_raw(self, report: BatchReport, raw: Path) -> Iterator[Staged]:
+        """Copy a file as received under the name that it had, if one was kept and is gone."""
+        named = self._database.rows(
+            "SELECT raw_name FROM batches WHERE model = ? AND batch_id = ? AND raw_name IS NOT NULL",
+            [report.model, report.batch_id],
+        )
+        for target in (self._folders.raw / name for (name,) in named):
+            if not target.is_file():
+                copy = stage_copy(raw, target)
+                yield copy
+                _refuse_changed(copy, report, raw)
 
     def _stage(self, report: BatchReport, brought: Brought) -> Iterator[Staged]:
         raw, rows, aside = brought.get("raw"), brought.get("rows"), brought.get("aside")
         if raw is not None:
             copy = stage_copy(raw, self._folders.raw / raw_name(report.sha256, raw))
             yield copy
-            if copy.sha256 != report.sha256:
-                raise Unreadable(f"{raw} changed while it was being received. Send it again when it is complete.")
+            _refuse_changed(copy, report, raw)
         if report.status is BatchStatus.ACCEPTED and rows is not None:
             yield stage_move(rows, self._folders.batch_rows(report.model, report.batch_id))
             if aside is not None:
@@ -222,7 +251,8 @@ class Admission:
         if counts is not None:
             with self._source(counts) as source:
                 self._database.run(_PUT_COUNTS.format(source=source), list(constants.values()))
-                self._database.run(_PUT_DAYS.format(source=source), list(constants.values()))
+                zone = self._models.schema(report.model, report.schema_version).zone
+                put_days(self._database, source, zone=zone, **constants)
         return replace(report, labelled_rows=self._put_labels(report))
 
     @contextmanager
@@ -244,7 +274,13 @@ class Admission:
             received_at=report.received_at if report.ruling is None else report.ruling.decided_at,
             numeric=target.type is ColumnType.NUMBER,
         )
-        return put_labels(self._database, from_file(rows, target.column_id), delivery=delivery, known=None).rows
+        source = from_file(rows, target.column_id)
+        if report.ruling is not None:
+            # ruled on late, the batch is still older than what came since: its labels yield as its rows do
+            since = moment(report.received_at)
+            newer = f"SELECT row_id FROM labels WHERE model = {text(report.model)} AND newest AND received_at > {since}"
+            source = f"(SELECT * FROM {source} WHERE row_id NOT IN ({newer}))"
+        return put_labels(self._database, source, delivery=delivery, known=None).rows
 
     def _known_name(self, model: str, batch_id: str) -> bool:
         return self._log.names(model, batch_id) or self._folders.batch_rows(model, batch_id).exists()
@@ -267,6 +303,26 @@ class Admission:
                 "Reload, and look at it again."
             )
 
+    def _refuse_twin(self, report: BatchReport) -> None:
+        """Refuse to count one content twice: it may have come in again, and been accepted as another batch."""
+        twin = self.known(report.model, report.sha256)
+        if twin is not None and twin.status is BatchStatus.ACCEPTED:
+            raise Stale(
+                f"The content of batch {report.batch_id} of {report.model!r} is accepted already, as batch {twin.batch_id}; taken"
+                f" in twice, its rows would count twice. Discard {report.batch_id}."
+            )
+
+    def _refuse_other(self, report: BatchReport, counts: pa.Table | Path) -> None:
+        """Refuse rows that give other counts than those that the batch was kept with; days apart, as a zone moves them."""
+        with self._source(counts) as source:
+            found = self._database.rows(_OTHER_COUNTS.format(source=source), [report.model, report.batch_id])
+        if found:
+            name = self._models.schema(report.model, report.schema_version).by_id(found[0][0]).name
+            raise InvalidDefinition(
+                f"The rows that were read for batch {report.batch_id} of {report.model!r} are not those that it had: column"
+                f" {name!r} has other values. They are not put back; look for the file as it was sent, and how it was read."
+            )
+
     def _forget_raw(self, report: BatchReport) -> None:
         """Remove the file of a discarded batch once that is committed, unless another batch names it."""
         key = [report.model, report.batch_id]
@@ -280,6 +336,11 @@ class Admission:
             if not self._database.rows("SELECT 1 FROM batches WHERE raw_name = ? LIMIT 1", [name])
         ]
         self._database.after_commit(lambda: remove_files(doomed))
+
+
+def _refuse_changed(copy: Staged, report: BatchReport, raw: Path) -> None:
+    if copy.sha256 != report.sha256:
+        raise Unreadable(f"{raw} changed while it was being received. Send it again when it is complete.")
 
 
 def _rows_in(report: BatchReport, rows: Path | None) -> int:

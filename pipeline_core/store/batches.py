@@ -7,7 +7,7 @@ as received is kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Unpack
@@ -15,9 +15,8 @@ from typing import Unpack
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, Quarantined, nearest
+from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, nearest
 from pipeline_core.records import (
-    COUNTS,
     BatchReport,
     BatchStatus,
     ColumnType,
@@ -32,7 +31,7 @@ from pipeline_core.store.files import Folders
 from pipeline_core.store.ground_truth import Delivery, from_table, put_labels
 from pipeline_core.store.history import ASIDE, measures, past
 from pipeline_core.store.models import Models
-from pipeline_core.store.selection import DatasetSummary, Filters, Source, write_selection
+from pipeline_core.store.selection import DatasetSummary, Filters, find_sources, refuse_lost, write_selection
 
 
 class Batches:
@@ -165,17 +164,18 @@ class Batches:
             raise InvalidDefinition(f"Batch {batch_id} is quarantined already. Accept or discard it.")
         return self._admission.rule(self.get(model, batch_id), ruling=ruling, status=status, brought=brought)
 
-    def mend(self, model: str, batch_id: str, *, rows: Path) -> None:
-        """Put the rows of an accepted batch back whose file is lost, typed anew from the file as received.
+    def mend(self, model: str, batch_id: str, **brought: Unpack[Brought]) -> None:
+        """Put back what was lost of a batch; its record, counts and labels stay as they are.
 
         Parameters
         ----------
         model : str
             The model's name.
         batch_id : str
-            The batch; its record, counts and labels stay as they are.
-        rows : Path
-            A Parquet file as for ``add``.
+            The batch.
+        **brought
+            As for ``add``. ``rows``: typed anew from the file as received. ``counts``: must be those that are stored.
+            ``raw``: put in its place if one was kept and is gone.
 
         Raises
         ------
@@ -184,10 +184,11 @@ class Batches:
         Quarantined
             It is not accepted, so it has no rows.
         InvalidDefinition
-            They are not as many as the batch has.
+            They are not as many as the batch has, or other ones.
         """
-        self.rows_paths(model, [batch_id])
-        self._admission.mend(self.get(model, batch_id), rows)
+        if brought.get("rows") is not None:
+            self.rows_paths(model, [batch_id])
+        self._admission.mend(self.get(model, batch_id), brought)
 
     def raw_path(self, report: BatchReport) -> Path:
         """Give the file as it was received (NotFound where none was kept)."""
@@ -201,7 +202,9 @@ class Batches:
             )
         return self._folders.raw / str(found[0][0])
 
-    def rows_paths(self, model: str, batch_ids: Iterable[str] | None = None) -> tuple[Path, ...]:
+    def rows_paths(
+        self, model: str, batch_ids: Iterable[str] | None = None, *, there: bool = False
+    ) -> tuple[Path, ...]:
         """Give the files of typed rows, oldest batch first.
 
         Parameters
@@ -210,6 +213,8 @@ class Batches:
             The model's name.
         batch_ids : iterable of str, optional
             Which batches; all accepted ones, unless said.
+        there : bool
+            Leave out files that are gone: they are told as losses, and stop nothing else.
 
         Returns
         -------
@@ -222,11 +227,14 @@ class Batches:
         NotFound
             One of the named batches is not there.
         """
-        return tuple(source.path for source in self._sources(model, batch_ids))
+        paths = (source.path for source in find_sources(self._database, self._folders, model, batch_ids))
+        return tuple(path for path in paths if not there or path.is_file())
 
     def read_rows(self, model: str, batch_id: str) -> pa.Table:
-        """Give the typed rows of one accepted batch, in the order of the file (Quarantined where it is)."""
-        files = parquet(self.rows_paths(model, [batch_id]))
+        """Give the typed rows of one accepted batch, as in its file (Quarantined where it is, NotFound where they are lost)."""
+        sources = find_sources(self._database, self._folders, model, [batch_id])
+        refuse_lost(sources, model)
+        files = parquet([source.path for source in sources])
         return self._database.table(f"SELECT * EXCLUDE (filename) FROM {files} ORDER BY row_number")
 
     def read_aside(self, model: str, batch_id: str) -> pa.Table:
@@ -279,7 +287,7 @@ class Batches:
                 numeric=self._models.schema(model).target.type is ColumnType.NUMBER,
             )
             with from_table(self._database, labels) as source:
-                return put_labels(self._database, source, delivery=delivery, known=self.rows_paths(model))
+                return put_labels(self._database, source, delivery=delivery, known=self.rows_paths(model, there=True))
 
     def labels(self, model: str) -> pa.Table:
         """Give the newest label of each row."""
@@ -319,10 +327,13 @@ class Batches:
             The model has no accepted batch.
         Quarantined
             One of the named batches is.
+        NotFound
+            The rows of one are lost: without them it would silently be another set.
         """
-        sources = self._sources(model, filters.get("batch_ids"))
+        sources = find_sources(self._database, self._folders, model, filters.get("batch_ids"))
         if not sources:
             raise NotEnough(f"Model {model!r} has no accepted batch yet. Receive a file first.")
+        refuse_lost(sources, model)
         schema = self._models.schema(model)
         return write_selection(self._database, sources, schema=schema, to=to, filters=filters)
 
@@ -351,49 +362,3 @@ class Batches:
             COUNTS with bucket = day.
         """
         return sum_counts(self._database, model, span=(since, until), batch_ids=batch_ids)
-
-    def window_counts(
-        self, model: str, starts: Sequence[datetime], *, end: datetime, batch_ids: Iterable[str] | None = None
-    ) -> pa.Table:
-        """Sum the counts of accepted batches, window by window.
-
-        Parameters
-        ----------
-        model : str
-            The model's name.
-        starts : sequence of datetime
-            Where windows start; each ends where the next one starts. Whole days.
-        end : datetime
-            Where the last one ends.
-        batch_ids : iterable of str, optional
-            Only these batches.
-
-        Returns
-        -------
-        pa.Table
-            COUNTS with bucket = the start of the window.
-        """
-        if not starts:
-            return COUNTS.empty_table()
-        return sum_counts(self._database, model, span=(min(starts), end), batch_ids=batch_ids, starts=starts)
-
-    def _sources(self, model: str, batch_ids: Iterable[str] | None) -> tuple[Source, ...]:
-        wanted = None if batch_ids is None else set(batch_ids)
-        found = self._database.rows(
-            "SELECT batch_id, sequence, sha256, status FROM batches WHERE model = ? ORDER BY sequence", [model]
-        )
-        for batch_id in sorted((wanted or set()) - {row[0] for row in found}):
-            self.get(model, batch_id)  # raises NotFound, naming the nearest
-        sources = []
-        for batch_id, sequence, sha256, status in found:
-            if wanted is not None and batch_id not in wanted:
-                continue
-            if status == BatchStatus.ACCEPTED.value:
-                path = self._folders.batch_rows(model, batch_id)
-                sources.append(Source(batch_id=batch_id, sequence=sequence, sha256=sha256, path=path))
-            elif wanted is not None:
-                raise Quarantined(
-                    f"Batch {batch_id} of {model!r} is {status}; its rows take part in nothing. "
-                    "Look at its findings, and send a corrected file."
-                )
-        return tuple(sources)

@@ -31,7 +31,7 @@ class Feeds:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._running: set[str] = set()
+        self._running: dict[str, datetime | None] = {}  # when the source of a run was added: a namesake is another one
         self._order = threading.Lock()
 
     def keep(self, feed: Feed, *, new: bool = False) -> Feed:
@@ -140,10 +140,11 @@ class Feeds:
         Raises
         ------
         NotFound
-            There is none of that name (it was removed during its run): the delivery is not kept either.
+            There is none of that name (it was removed during its run), or it is another one (added anew since): the
+            delivery is not kept either.
         """
         with self._database.transaction():
-            moved = self._database.rows(
+            moved = not self._is_namesake(name) and self._database.rows(
                 "UPDATE feeds SET place = ?, deliveries = deliveries + 1, row_count = row_count + ? WHERE name = ?"
                 " RETURNING name",
                 [cursor, rows, name],
@@ -155,6 +156,8 @@ class Feeds:
 
     def ran(self, name: str, *, at: datetime, error: str | None = None) -> None:
         """Note that a source was run, and what went wrong if something did; of a removed one nothing is noted."""
+        if self._is_namesake(name):
+            return
         known = self._database.rows("SELECT last_error FROM feeds WHERE name = ?", [name])
         # a run that found nothing new is nothing that a page must read again for
         with self._database.transaction(revises=bool(known) and known[0][0] != error):
@@ -186,12 +189,44 @@ class Feeds:
         with self._order:
             if name in self._running:
                 raise Stale(f"Source {name!r} is running already; one run at a time is allowed. Wait until it is done.")
-            self._running.add(name)
+            self._running[name] = None
         try:
-            yield self.get(name)
+            status = self.get(name)
+            self._running[name] = status.feed.added_at
+            yield status
         finally:
             with self._order:
-                self._running.discard(name)
+                self._running.pop(name, None)
+
+    def unscored(self, feed: Feed, *, version: int, since: datetime) -> tuple[str, ...]:
+        """Name the accepted batches that a source brought and a version has not scored, oldest first.
+
+        Parameters
+        ----------
+        feed : Feed
+            The source; its batches are named after it.
+        version : int
+            Of its model.
+        since : datetime
+            Received from then on.
+
+        Returns
+        -------
+        tuple of str
+        """
+        found = self._database.rows(
+            "SELECT batch_id FROM batches WHERE model = ? AND status = 'accepted' AND received_at >= ?"
+            " AND starts_with(record->>'$.source', ?)"
+            " AND batch_id NOT IN (SELECT batch_id FROM predictions WHERE model = ? AND version = ?) ORDER BY sequence",
+            [feed.model, naive(since), f"{feed.name}: ", feed.model, version],
+        )
+        return tuple(row[0] for row in found)
+
+    def _is_namesake(self, name: str) -> bool:
+        """Say whether the source that runs under this name was removed, and another one was added."""
+        started = self._running.get(name)
+        kept = {status.feed.name: status.feed.added_at for status in self.list()} if started is not None else {}
+        return name in kept and kept[name] != started
 
 
 def _state(row: tuple[Any, ...]) -> FeedState:

@@ -41,7 +41,7 @@ class Folders:
 
     @property
     def artifacts(self) -> Path:
-        """Model files, by the hash of their content."""
+        """Model files and samples of fitted rows, by the hash of their content."""
         return self.home / "artifacts"
 
     @property
@@ -88,6 +88,10 @@ class Folders:
     def artifact(self, sha256: str) -> Path:
         """Give the file of a model artifact."""
         return self.artifacts / f"{checked_hash(sha256)}.skops"
+
+    def reference(self, sha256: str) -> Path:
+        """Give the file of a sample of fitted rows."""
+        return self.artifacts / f"{checked_hash(sha256)}.parquet"
 
 
 def checked_hash(sha256: str) -> str:

@@ -24,7 +24,7 @@ PAST = pa.schema([
     ("last_event_at", _MOMENT),
     ("rows_by_day", pa.map_(pa.string(), pa.int64())),
 ])
-"""Size and times of accepted batches, one row each; ``rows_by_day`` maps ISO dates (UTC) to rows, by event time."""
+"""Size and times of accepted batches, one row each; ``rows_by_day`` maps ISO dates (of the schema's zone) to rows, by event time."""
 
 ASIDE = pa.schema([("row_number", pa.int64()), ("column_id", pa.string()), ("reason", pa.string())])
 """Rows of a batch that were set aside, with the cell that broke the rule."""

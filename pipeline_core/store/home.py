@@ -24,9 +24,11 @@ from pipeline_core.records import Loss
 from pipeline_core.sql import identifier, text
 from pipeline_core.store.acknowledged import Acknowledged
 from pipeline_core.store.admission import Admission
-from pipeline_core.store.artifacts import Artifacts
+from pipeline_core.store.artifacts import VERSION_FILES, Artifacts, version_files
 from pipeline_core.store.batches import Batches
+from pipeline_core.store.choices import Choices
 from pipeline_core.store.database import Database
+from pipeline_core.store.day_counts import DayCounts
 from pipeline_core.store.feeds import Feeds
 from pipeline_core.store.files import Folders, Staged, remove_files, stage_copy, sweep
 from pipeline_core.store.jobs import Jobs
@@ -35,6 +37,7 @@ from pipeline_core.store.migrations import MODEL_TABLES
 from pipeline_core.store.models import Models
 from pipeline_core.store.ownership import Ownership, take
 from pipeline_core.store.repeats import Repeats
+from pipeline_core.store.scratch import Part, Side, copy_model
 from pipeline_core.store.signals import Signals
 
 LOGGER = logging.getLogger(__name__)
@@ -63,7 +66,7 @@ class Store:
         What ``policy.toml`` in the folder said when it was opened.
     files : Folders
         Where things lie; ``files.lost_raw`` finds a file as received.
-    batches, repeats, models, signals, artifacts, jobs, feeds
+    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds
         The rooms.
     """
 
@@ -81,9 +84,11 @@ class Store:
         self.signals = Signals(database)
         admission = Admission(database, folders, self.models, self.signals, log=self._log)
         self.batches = Batches(database, folders, self.models, admission)
+        self.day_counts = DayCounts(database, self.models)
         self.repeats = Repeats(database, self.batches)
         self.jobs = Jobs(database)
         self.feeds = Feeds(database)
+        self.choices = Choices(database)
 
     @classmethod
     def open(
@@ -220,6 +225,31 @@ class Store:
         finally:
             shutil.rmtree(folder, ignore_errors=True)  # what is held open now goes at the next open
 
+    @contextmanager
+    def scratch(self, part: Part) -> Generator[Store]:
+        """Open a second home in a scratch folder that holds a part of a model, removed at the end; this one is only read.
+
+        Parameters
+        ----------
+        part : Part
+            One version of a model, and which batches.
+
+        Yields
+        ------
+        Store
+            With the same policy and clock.
+
+        Raises
+        ------
+        StoreBroken
+            It cannot be made, or a batch's file is gone.
+        """
+        with self.work_dir() as work, Store.open(work / "home", clock=self._database.now) as other:
+            other.policy = self.policy
+            there = Side(other._database, other.files)  # ruff: ignore[private-member-access] - a store as well
+            copy_model(Side(self._database, self.files), there, part, work=work)
+            yield other
+
     def absorb(self, other_home: Path | str, model: str) -> None:
         """Import a model with everything that belongs to it from another, closed home, in one transaction.
 
@@ -278,10 +308,10 @@ class Store:
         if model not in known:
             raise NotFound(f"{other.home} has no model {model!r}. {nearest(model, known)}")
         batches = database.rows(f"SELECT batch_id, status, raw_name FROM {name}.batches WHERE model = ?", [model])
-        versions = database.rows(f"SELECT DISTINCT artifact_sha256 FROM {name}.versions WHERE model = ?", [model])
+        versions = database.rows(VERSION_FILES.replace("FROM ", f"FROM {name}.") + " WHERE model = ?", [model])
         rows = [other.batch_rows(model, r[0]) for r in batches if r[1] == "accepted"]
         rows += [path for r in batches if (path := other.batch_aside(model, r[0])).is_file()]
-        shared = {other.raw / r[2] for r in batches if r[2] is not None} | {other.artifact(r[0]) for r in versions}
+        shared = {other.raw / r[2] for r in batches if r[2] is not None} | version_files(other, versions)
         staged: list[Staged] = []
         try:
             # extended one by one, so that what was copied before a failure is discarded too
@@ -327,7 +357,7 @@ class Store:
 
     def _sweep(self, opened_at: float) -> None:
         batches = self._database.rows("SELECT model, batch_id, status, raw_name FROM batches")
-        versions = self._database.rows("SELECT DISTINCT artifact_sha256 FROM versions")
+        artifacts = version_files(self.files, self._database.rows(VERSION_FILES))
         rows = {path for r in batches if r[2] == "accepted" for path in self.files.of_batch(r[0], r[1])}
         sweep(self.files.rows, named=rows, before=opened_at, lost=self.files.lost)
         sweep(
@@ -336,7 +366,6 @@ class Store:
             before=opened_at,
             lost=self.files.lost,
         )
-        artifacts = {self.files.artifact(r[0]) for r in versions}
         sweep(self.files.artifacts, named=artifacts, before=opened_at, lost=self.files.lost)
         queued = " ".join(r[0] for r in self._database.rows("SELECT record FROM jobs WHERE status = 'queued'"))
         remove_files(p for p in self.files.work.iterdir() if p.name not in queued)

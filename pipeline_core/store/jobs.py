@@ -146,6 +146,24 @@ class Jobs:
         )
         return tuple(load(Job, row[0]) for row in found)
 
+    def latest(self, model: str, verb: str) -> Job | None:
+        """Give the newest job of a verb on a model that came to its end.
+
+        Parameters
+        ----------
+        model, verb : str
+            Which.
+
+        Returns
+        -------
+        Job or None
+        """
+        found = self._database.rows(
+            "SELECT record FROM jobs WHERE model = ? AND status = ? AND record->>'verb' = ? ORDER BY entry DESC LIMIT 1",
+            [model, JobStatus.DONE.value, verb],
+        )
+        return load(Job, found[0][0]) if found else None
+
     def fail_orphans(self, *, at: datetime) -> int:
         """Mark the jobs that a dead process left running as failed. The store calls it when it opens.
 

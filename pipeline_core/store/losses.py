@@ -91,6 +91,7 @@ def find_losses(database: Database, folders: Folders, log: Acknowledged) -> tupl
                     missing=missing,
                     raw_kept=folders.lost_raw(entry.sha256) is not None,
                     acknowledged_at=entry.at,
+                    asked=entry.asked,
                 )
             )
     return tuple(found)

@@ -57,6 +57,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             last_error VARCHAR, deliveries BIGINT, row_count BIGINT)""",
     ),
     ("CREATE TABLE batch_days (model VARCHAR, batch_id VARCHAR, day DATE, row_count BIGINT)",),
+    ("CREATE TABLE baseline_choices (model VARCHAR, number INTEGER, record JSON, PRIMARY KEY (model, number))",),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -64,6 +65,7 @@ MODEL_TABLES: tuple[str, ...] = (
     "schemas", "aliases", "batches", "replaced", "day_counts", "labels", "versions", "verdicts", "promotions",
     "baseline_counts", "predictions", "watches", "windows", "alerts", "measures", "severities",
     "batch_days",
+    "baseline_choices",
     "feeds",
 )  # fmt: skip
 """Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

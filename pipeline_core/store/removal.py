@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pipeline_core.store.acknowledged import REMOVING, STAYING, Acknowledged, Entry
+from pipeline_core.store.artifacts import VERSION_FILES, version_files
 from pipeline_core.store.database import Database
 from pipeline_core.store.files import Folders, remove_files
 from pipeline_core.store.migrations import MODEL_TABLES
 
 _BATCHES = "SELECT batch_id, raw_name FROM batches WHERE model = ?"
-_ARTIFACTS = "SELECT DISTINCT artifact_sha256 FROM versions WHERE model = ?"
 
 
 def remove_model(database: Database, folders: Folders, log: Acknowledged, *, model: str) -> None:
@@ -38,7 +38,7 @@ def remove_model(database: Database, folders: Folders, log: Acknowledged, *, mod
     batches = database.rows(_BATCHES, [model])
     rows = [path for batch_id, _ in batches for path in folders.of_batch(model, batch_id)]
     raw = {name for _, name in batches if name is not None}
-    artifacts = {row[0] for row in database.rows(_ARTIFACTS, [model])}
+    fitted = version_files(folders, database.rows(f"{VERSION_FILES} WHERE model = ?", [model]))
     for table in MODEL_TABLES:
         database.run(f"DELETE FROM {table} WHERE model = ?", [model])
     database.run("DELETE FROM jobs WHERE model = ? AND status IN ('done', 'failed')", [model])
@@ -46,10 +46,8 @@ def remove_model(database: Database, folders: Folders, log: Acknowledged, *, mod
     def clear() -> None:
         # asked once all is committed: the same transaction may have made the model anew, of the same files
         named = {row[0] for row in database.rows("SELECT DISTINCT raw_name FROM batches")}
-        fitted = {row[0] for row in database.rows("SELECT DISTINCT artifact_sha256 FROM versions")}
-        remove_files([
-            *rows, *(folders.raw / name for name in raw - named), *(folders.artifact(name) for name in artifacts - fitted),
-        ])  # fmt: skip
+        staying = version_files(folders, database.rows(VERSION_FILES))
+        remove_files([*rows, *(folders.raw / name for name in raw - named), *(fitted - staying)])
         with suppress(OSError):
             folders.model_rows(model).rmdir()  # unless a new model of that name has rows there
 

@@ -16,9 +16,11 @@ from typing import Any, TypedDict
 
 import pyarrow as pa
 
-from pipeline_core.records import Schema
+from pipeline_core.errors import NotFound, Quarantined, nearest
+from pipeline_core.records import BatchStatus, Schema
 from pipeline_core.sql import text
 from pipeline_core.store.database import Database, aware, naive, parquet
+from pipeline_core.store.files import Folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,78 @@ class Source:
     sequence: int
     sha256: str
     path: Path
+
+
+def find_sources(
+    database: Database, folders: Folders, model: str, batch_ids: Iterable[str] | None = None
+) -> tuple[Source, ...]:
+    """Find the row files of accepted batches, oldest batch first; whether they are there is not asked.
+
+    Parameters
+    ----------
+    database : Database
+        Which holds the batches.
+    folders : Folders
+        Of the same home.
+    model : str
+        The model's name.
+    batch_ids : iterable of str, optional
+        Which batches; all accepted ones, unless said.
+
+    Returns
+    -------
+    tuple of Source
+
+    Raises
+    ------
+    Quarantined
+        One of the named batches is not accepted.
+    NotFound
+        One of the named batches is not there; the message names the nearest.
+    """
+    wanted = None if batch_ids is None else set(batch_ids)
+    found = database.rows(
+        "SELECT batch_id, sequence, sha256, status FROM batches WHERE model = ? ORDER BY sequence", [model]
+    )
+    known = {row[0] for row in found}
+    for batch_id in sorted((wanted or set()) - known):
+        raise NotFound(f"Model {model!r} has no batch {batch_id!r}. {nearest(batch_id, known)}")
+    sources = []
+    for batch_id, sequence, sha256, status in found:
+        if wanted is not None and batch_id not in wanted:
+            continue
+        if status == BatchStatus.ACCEPTED.value:
+            path = folders.batch_rows(model, batch_id)
+            sources.append(Source(batch_id=batch_id, sequence=sequence, sha256=sha256, path=path))
+        elif wanted is not None:
+            raise Quarantined(
+                f"Batch {batch_id} of {model!r} is {status}; its rows take part in nothing. "
+                "Look at its findings, and send a corrected file."
+            )
+    return tuple(sources)
+
+
+def refuse_lost(sources: Iterable[Source], model: str) -> None:
+    """Refuse to read what is not there any more.
+
+    Parameters
+    ----------
+    sources : iterable of Source
+        Of accepted batches.
+    model : str
+        Whose they are.
+
+    Raises
+    ------
+    NotFound
+        A file of rows is gone.
+    """
+    lost = [source.batch_id for source in sources if not source.path.is_file()]
+    if lost:
+        raise NotFound(
+            f"The rows of {'batch' if len(lost) == 1 else 'batches'} {', '.join(lost[:5])} of {model!r} are lost: the file is"
+            " gone. Run restore, or send the same file again."
+        )
 
 
 _CHOSEN = """

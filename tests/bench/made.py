@@ -28,17 +28,25 @@ def folder() -> Path:
     return Path(os.environ.get("BENCH_DIR") or Path(tempfile.gettempdir()) / "pipeline-bench")
 
 
-def make(where: Path, rows: int = ROWS) -> None:
+def make(where: Path, millions: int = 1) -> None:
     """Make reference.parquet, current.parquet and schema.json unless they are there."""
     if (where / "schema.json").exists():
         return
     where.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
-    reference = table(rng, rows, shift=0.0)
-    pq.write_table(reference, where / "reference.parquet", compression="zstd", row_group_size=ROW_GROUP)
-    current = table(rng, rows, shift=0.05)
-    pq.write_table(current, where / "current.parquet", compression="zstd", row_group_size=ROW_GROUP)
-    (where / "schema.json").write_text(dump_text(_schema(reference)), encoding="utf-8")
+    first = _write(rng, where / "reference.parquet", millions, shift=0.0)
+    _write(rng, where / "current.parquet", millions, shift=0.05)
+    (where / "schema.json").write_text(dump_text(_schema(first)), encoding="utf-8")
+
+
+def _write(rng: np.random.Generator, file: Path, millions: int, *, shift: float) -> pa.Table:
+    """Draw and write a million rows after the other; give the first rows."""
+    first = table(rng, ROWS, shift=shift)
+    with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
+        writer.write_table(first, row_group_size=ROW_GROUP)
+        for _ in range(1, millions):
+            writer.write_table(table(rng, ROWS, shift=shift), row_group_size=ROW_GROUP)
+    return first.slice(0, SAMPLE)
 
 
 def schema(where: Path) -> Schema:

@@ -67,6 +67,17 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/errors.py": "tests/core/test_policy.py",
         "pipeline_core/store/faults.py": "tests/story/test_crash.py",
         "pipeline_core/service/host.py": "tests/core/service",
+        "pipeline_core/service/replay_verb.py": "tests/core/flows/test_replay.py",
+        "pipeline_core/engines/counting.py": "tests/core/engines/test_duck.py",
+        "pipeline_core/engines/rereading.py": "tests/core/engines/test_duck.py",
+        "pipeline_core/flows/history.py": "tests/core/flows/test_replay.py",
+        "pipeline_core/flows/replayed.py": "tests/core/flows/test_replay.py",
+        "pipeline_core/flows/looking.py": "tests/core/flows/test_examining.py",
+        "pipeline_core/stages/drift/comparing.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/stages/drift/saying.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/stages/drift/scores.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/stages/drift/weighing.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/store/scratch.py": "tests/core/flows/test_replay.py",
     }
     parts = path.relative_to(ROOT / "pipeline_core")
     if path.name == "__init__.py" or parts.parts[0] == "records":

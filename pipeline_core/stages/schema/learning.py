@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline_core.errors import InvalidDefinition, NotFound, nearest
 from pipeline_core.records import Column, ColumnBaseline, ColumnType, Grid, Role, Schema, Task, TimeUnit
+from pipeline_core.stages.schema.repeating import Calendar
 from pipeline_core.stats.gaps import null_patterns
 from pipeline_core.stats.grids import CELLS, bin_starts, cells_of
 from pipeline_core.stats.spikes import common_values
@@ -76,6 +77,7 @@ def learn(schema: Schema, rows: pa.Table) -> Schema:
             grids.append(grid)
     return replace(
         schema,
+        columns=_with_calendar(schema, rows),
         classes=classes,
         positive=positive,
         baselines=tuple(baselines),
@@ -94,6 +96,18 @@ def _days(schema: Schema, rows: pa.Table) -> pa.ChunkedArray | None:
     if schema.time_unit not in {TimeUnit.CLOCK, TimeUnit.DAY}:
         return None
     return pc.floor_temporal(rows.column("event_at"), unit="day")
+
+
+def _with_calendar(schema: Schema, rows: pa.Table) -> tuple[Column, ...]:
+    # days that are only numbered have no calendar
+    if schema.time_unit is not TimeUnit.CLOCK:
+        return schema.columns
+    when = Calendar(rows.column("event_at"), zone=schema.zone)
+    kinds = {ColumnType.NUMBER, ColumnType.CATEGORY}
+    return tuple(
+        replace(c, calendar=c.role is Role.FEATURE and c.type in kinds and when.repeated_by(rows.column(c.column_id)))
+        for c in schema.columns
+    )
 
 
 def _follows(values: pa.ChunkedArray, days: pa.ChunkedArray) -> bool:

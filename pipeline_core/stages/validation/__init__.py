@@ -12,12 +12,13 @@ from pipeline_core.stages.validation.codes import CODES, FindingCode
 from pipeline_core.stages.validation.conversion import NOT_STORED, convert
 from pipeline_core.stages.validation.ledger import KINDS, merge_changes
 from pipeline_core.stages.validation.outcomes import Batch, Checked, Context, PastBatch
-from pipeline_core.stages.validation.rows import TypedRows, Typing, type_rows
+from pipeline_core.stages.validation.rows import ROW_RULED, TypedRows, Typing, type_rows
 
 __all__ = [
     "CODES",
     "KINDS",
     "NOT_STORED",
+    "ROW_RULED",
     "Batch",
     "Checked",
     "Context",

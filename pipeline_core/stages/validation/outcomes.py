@@ -73,7 +73,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastBatch:
-    """An accepted batch of before. ``rows_by_day`` maps ISO dates (UTC) to rows, where it is known."""
+    """An accepted batch of before. ``rows_by_day`` maps ISO dates (of the schema's zone) to rows, where it is known."""
 
     rows: int
     received_at: datetime

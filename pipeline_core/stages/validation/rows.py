@@ -36,7 +36,8 @@ _WANTED = {
     ColumnType.CATEGORY: "text",
     ColumnType.TIMESTAMP: "a time (ISO 8601, or a number of seconds to nanoseconds since 1970)",
 }
-_ROW_RULED = frozenset({Role.FEATURE, Role.TIME, Role.ID})
+ROW_RULED = frozenset({Role.FEATURE, Role.TIME, Role.ID})
+"""Columns of these roles break a rule about the row with a cell that is lost; of others only the cell is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,7 @@ class Typing:
             made = _known_classes(made, self._schema.classes)
         if made.marks:
             seen.ledger.add(made.marks, arrived=raw, stored=made.cells, first_row=self._rows)
-            if column.role in _ROW_RULED:
+            if column.role in ROW_RULED:
                 self._asides.put(made.marks.get(FAILED), column.column_id, f"it is not {_WANTED[column.type]}")
         seen.nulls += made.cells.null_count
         if column.type is ColumnType.NUMBER:

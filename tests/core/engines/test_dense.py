@@ -21,7 +21,7 @@ STARTS = bin_starts(
     np.bincount(cells_of(np.random.default_rng(3).standard_t(2, 9_000), FINE).astype(np.intp), minlength=CELLS)
 )
 BINNED = replace(FINE, starts=STARTS)
-GRIDS = (BINNED, replace(BINNED, column_id="c002", starts=(0, 32_768)))
+GRIDS = (BINNED, replace(BINNED, column_id="c002", starts=(0, 32_768)), replace(FINE, column_id="c003"))
 
 
 def write(folder: Path, count: int, *, seed: int, first: datetime) -> Path:
@@ -31,6 +31,7 @@ def write(folder: Path, count: int, *, seed: int, first: datetime) -> Path:
         "event_at": pa.array(moments, pa.timestamp("us")),
         "c001": pa.array(random.standard_t(2, count), mask=random.random(count) < 0.1),
         "c002": pa.array([[1e300, -1e300, 0.0, None, float("nan")][i % 5] for i in range(count)], pa.float64()),
+        "c003": pa.array(random.standard_t(2, count), mask=random.random(count) < 0.1),
     })
     pq.write_table(table, folder / f"{seed}.parquet", row_group_size=100)
     return folder / f"{seed}.parquet"
@@ -68,17 +69,23 @@ def test_bins_are_those_of_numpy(tmp_path: Path) -> None:
 
 def test_rows_that_have_no_time_at_all(tmp_path: Path) -> None:
     pq.write_table(
-        pa.table({"event_at": pa.array([None, None], pa.timestamp("us")), "c001": [1.0, None], "c002": [1.0, 1.0]}),
+        pa.table({
+            "event_at": pa.array([None, None], pa.timestamp("us")),
+            "c001": [1.0, None],
+            "c002": [1.0, 1.0],
+            "c003": [1.0, 1.0],
+        }),
         tmp_path / "a.parquet",
     )
     with DuckEngine() as engine:
         found = engine.counts([tmp_path / "a.parquet"], GRIDS)
-    assert found.column("bucket").null_count == found.num_rows == 3
+    assert found.column("bucket").null_count == found.num_rows == 4
 
 
 def test_what_fits() -> None:
     assert dense.suited(BINNED)
-    assert not dense.suited(FINE)
+    assert dense.suited(FINE)
+    assert not dense.suited(Grid(column_id="c001", kind="value"))
     few = dense.Days(first=0, count=dense.NUMBERS_MAX // (len(STARTS) + 1) - 1)
     assert dense.fits([BINNED], few)
     assert not dense.fits([BINNED], replace(few, count=few.count + 1))

@@ -12,7 +12,6 @@ import pytest
 
 from pipeline_core.engines import expressions as sql
 from pipeline_core.engines.connection import Connection
-from pipeline_core.errors import InvalidDefinition
 from pipeline_core.records import Grid
 from pipeline_core.stats.grids import CELLS, cells_of
 
@@ -31,11 +30,23 @@ def test_no_value_of_a_wanted_bin_is_left_out(starts: tuple[int, ...], wanted: l
     assert set(values[np.isin(cells_of(values, grid), wanted)]) <= set(kept)
 
 
-def test_many_parts_become_one() -> None:
+def test_many_parts_become_fewer() -> None:
     assert sql.within(np.arange(100.0, 900.0), GRID).count(" OR ") == 0
-    assert sql.within(np.arange(100.0, 100.0 + 3 * sql.SPANS_MAX, 3), GRID).count(" OR ") == sql.SPANS_MAX - 1
-    assert sql.within(np.arange(100.0, 109.0 + 3 * sql.SPANS_MAX, 3), GRID).count(" OR ") == 0
+    assert sql.within(np.arange(100.0, 60_000.0, 1_000.0), GRID).count(" OR ") == sql.SPANS_MAX - 1
+    # hardly anything lies between them
+    assert sql.within(np.arange(100.0, 200.0, 3.0), GRID).count(" OR ") == 0
+    assert sql.within(np.array([1.0, 2.0, 3.0]), GRID, between=np.array([0.5, 0.0])).count(" OR ") == 1
     assert sql.within(np.array([0.0, CELLS - 1.0]), replace(GRID, starts=(0,)))[:4] == "true"
+
+
+def test_the_widest_gaps_are_left_out() -> None:
+    wanted = np.append(np.arange(30_000.0, 30_900.0, 3.0), 60_000.0)
+    values = np.array([GRID.centre, 5.0])  # cells 32,767 and 49,151 are between the last two
+    connection = Connection(1, memory_limit="100MB", work=None)
+    with connection.registered("t", pa.table({"x": values})):
+        kept = connection.table(f"SELECT x FROM t WHERE {sql.within(wanted, GRID)}").num_rows
+    connection.close()
+    assert kept == 0
 
 
 def test_files_and_times_are_quoted() -> None:
@@ -44,11 +55,6 @@ def test_files_and_times_are_quoted() -> None:
     until = datetime(2026, 1, 2, tzinfo=UTC)
     assert sql.between(None, None) == ""
     assert sql.between(None, until) == " WHERE event_at < TIMESTAMP '2026-01-02 00:00:00.000000'"
-
-
-def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(InvalidDefinition, match="Grid kind 'bins' of x"):
-        sql.key(replace(GRID, kind="bins"))
 
 
 @pytest.mark.parametrize("value", [0.1, -1e-308, 5e300])

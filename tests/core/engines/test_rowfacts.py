@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,8 @@ from pipeline_core.engines.rowfacts import Repeats, repeats, times
 from pipeline_core.errors import Unreadable
 from pipeline_core.records import Schema
 from tests.core.engines.test_facts import SCHEMA, START, put, rows
+
+ZONE = ZoneInfo("UTC")
 
 
 def looked(tmp_path: Path, table: pa.Table, schema: Schema = SCHEMA, gaps: tuple[str, ...] = ()) -> Repeats:
@@ -73,7 +76,7 @@ def test_days_order_and_ends(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"event_at": pa.array(moments, pa.timestamp("us"))}), tmp_path / "a.parquet", row_group_size=3
     )
-    found = times(tmp_path / "a.parquet")
+    found = times(tmp_path / "a.parquet", ZONE)
     assert (found.untimed_rows, found.unordered_rows) == (2, 2)
     assert found.rows_by_day == {"2026-01-01": 3, "2026-01-02": 3}
     first = START.replace(tzinfo=UTC)
@@ -84,14 +87,32 @@ def test_days_order_and_ends(tmp_path: Path) -> None:
 def test_the_first_and_the_last_day_there_are(tmp_path: Path, text: str) -> None:
     moment = datetime.fromisoformat(text)
     pq.write_table(pa.table({"event_at": pa.array([moment], pa.timestamp("us"))}), tmp_path / "a.parquet")
-    found = times(tmp_path / "a.parquet")
+    found = times(tmp_path / "a.parquet", ZONE)
     assert found.rows_by_day == {moment.date().isoformat(): 1}
     assert found.first_event_at == found.last_event_at == moment.replace(tzinfo=UTC)
 
 
+def test_days_are_those_of_the_zone(tmp_path: Path) -> None:
+    texts = [
+        "2026-03-29T21:59",
+        "2026-03-29T22:00",
+        "2026-03-28T22:59",
+        "2026-03-28T23:00",
+        "0001-01-01T00:00",
+        "9999-12-31T23:59",
+    ]
+    moments = [datetime.fromisoformat(text) for text in texts]
+    pq.write_table(pa.table({"event_at": pa.array(moments, pa.timestamp("us"))}), tmp_path / "a.parquet")
+    found = times(tmp_path / "a.parquet", ZoneInfo("Europe/Berlin"))
+    assert found.rows_by_day == {
+        "0001-01-01": 1, "2026-03-28": 1, "2026-03-29": 2, "2026-03-30": 1, "9999-12-31": 1,
+    }  # fmt: skip
+    assert found.rows_by_hour[21:] == (1, 2, 2)
+
+
 def test_no_row_has_a_time(tmp_path: Path) -> None:
     pq.write_table(pa.table({"event_at": pa.array([None, None], pa.timestamp("us"))}), tmp_path / "a.parquet")
-    found = times(tmp_path / "a.parquet")
+    found = times(tmp_path / "a.parquet", ZONE)
     assert (found.untimed_rows, found.first_event_at, found.rows_by_day) == (2, None, {})
 
 

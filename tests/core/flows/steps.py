@@ -199,6 +199,16 @@ def _elsewhere(_request: Ask) -> Told:
     return Told(path=Path("/etc/hostname"))
 
 
+def _empty(_request: Ask) -> Told:
+    Path("answer.json").write_text("{}", encoding="utf-8")
+    os._exit(0)
+
+
+def _misshapen(_request: Ask) -> Told:
+    Path("answer.json").write_text('{"error": 5}', encoding="utf-8")
+    os._exit(0)
+
+
 def _many_open(_request: Ask) -> Told:
     held = [os.open("/dev/null", os.O_RDONLY) for _ in range(10_000)]
     return Told(total=len(held))
@@ -209,5 +219,5 @@ HOW = {
     "one_block": _one_block, "arrow": _arrow, "duck": _duck, "burn": _burn, "burn_native": _burn_native,
     "sleep": _sleep, "write": _write, "beat": _beat, "connect": _connect, "interfaces": _interfaces,
     "program": _program, "pickle": _pickle, "thread": _thread, "shout": _shout, "lie": _lie, "nothing": _nothing,
-    "many_open": _many_open, "elsewhere": _elsewhere,
+    "many_open": _many_open, "elsewhere": _elsewhere, "empty": _empty, "misshapen": _misshapen,
 }  # fmt: skip

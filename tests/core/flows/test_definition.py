@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline_core.clock import day_in, midnight
 from pipeline_core.errors import InvalidDefinition, NotFound
 from pipeline_core.flows import arrival
 from pipeline_core.flows.arrival import receive
@@ -187,3 +190,32 @@ def test_a_quarantined_file_defines_a_model_and_is_its_batch_or_does_neither(
     made = define(store, "m", path, target="y", time="when")
     assert (made.schema.schema_version, made.batch.batch_id, made.batch.status) == (2, "b-0003", BatchStatus.ACCEPTED)
     assert (made.batch.schema_version, made.batch.duplicate) == (2, False)
+
+
+def test_days_are_counted_in_the_zone_that_was_named(store: Store, tmp_path: Path) -> None:
+    zone = ZoneInfo("America/New_York")
+    path = parquet(tmp_path, columns())
+    made = define(store, "m", path, target="y", time="when", zone=zone.key)
+    assert made.schema.zone == store.models.schema("m").zone == zone.key
+    events = [when.replace(tzinfo=UTC) for when in columns()["when"]]
+    days = Counter(midnight(event, zone) for event in events)
+    assert store.day_counts.rows("m") == dict(sorted(days.items()))
+    ((_, past),) = [(row["rows"], row["rows_by_day"]) for row in store.batches.past("m").to_pylist()]
+    assert dict(past) == {str(date.fromordinal(day_in(zone, day))): rows for day, rows in sorted(days.items())}
+    again = define(store, "m", path, target="y", time="when", exclude=("city",))
+    assert (again.schema.schema_version, again.schema.zone) == (2, zone.key)
+    with pytest.raises(
+        InvalidDefinition, match=r"counted by days of America/New_York; this definition says UTC\. Keep"
+    ):
+        define(store, "m", path, target="y", time="when", zone="UTC")
+
+
+def test_a_zone_has_to_be_one_and_needs_a_clock(store: Store, tmp_path: Path) -> None:
+    path = parquet(tmp_path, columns() | {"place": list(range(400))})
+    with pytest.raises(InvalidDefinition, match=r"^'Europe/Berln' is no time zone; .* Did you mean 'Europe/Berlin'\?$"):
+        define(store, "m", path, target="y", time="when", zone="Europe/Berln")
+    with pytest.raises(
+        InvalidDefinition, match=r"event time of 'm' counts rows and knows no clock; .* Leave the zone out"
+    ):
+        define(store, "m", path, target="y", time="place", zone="Europe/Berlin")
+    assert define(store, "m", path, target="y", time="place", zone="UTC").schema.zone == "UTC"

@@ -165,8 +165,22 @@ def test_a_bug_is_not_swallowed_and_the_source_can_run_again(
     put(root, a="bug")
     with pytest.raises(ZeroDivisionError):
         feeds.run_source(store, "orders")
+    state = store.feeds.get("orders").state
+    assert state.last_run_at == made.day(10)  # else it would be due again at once, before all others
+    assert state.last_error == "An unexpected error (ZeroDivisionError); the log of the app has the details."
     put(root, a="1")
     assert feeds.run_source(store, "orders").rows == 10
+
+
+def test_files_that_cannot_be_read_do_not_use_up_the_most(
+    store: Store, kept: list[arrival.Arrived], root: Path
+) -> None:
+    feeds.add_source(store, folder(root))
+    put(root, a="doubt", b="doubt", c="1", d="2")
+    report = feeds.run_source(store, "orders", most=1)
+    assert (report.rows, len(report.errors)) == (10, 2)
+    assert [a.source for a in kept] == ["orders: c.csv"]
+    assert feeds.run_source(store, "orders", most=1).rows == 10
 
 
 def test_one_run_at_a_time(store: Store, kept: list[arrival.Arrived], root: Path) -> None:
@@ -185,6 +199,8 @@ def test_one_run_at_a_time(store: Store, kept: list[arrival.Arrived], root: Path
         ({"batch_rows": 0}, "batch_rows is 0"),
         ({"batch_s": 0.0}, "batch_s 0,"),
         ({"every_s": 0}, "every_s 0;"),
+        ({"settings": {"root": "/x", "glob": "**.csv"}}, "glob '\\*\\*.csv' is no pattern"),
+        ({"kind": FeedKind.URL, "settings": {"url": "http://[x/a"}}, "its url is not allowed"),
     ],
 )
 def test_what_cannot_be_a_source_is_refused(store: Store, root: Path, changes: dict[str, Any], sentence: str) -> None:

@@ -92,6 +92,11 @@ HARM = {
     "pickle": (ComputeFailed, r"nobody foresaw \(PermissionError\)"),
     "many_open": (ComputeFailed, r"nobody foresaw \(OSError\)"),
     "elsewhere": (Unreadable, r"^File 'x\.csv' led the process that read it to answer with a file that is not its own"),
+    "empty": (
+        Unreadable,
+        r"^File 'x\.csv' led the process that read it to an answer that is none: it is damaged, or made to",
+    ),
+    "misshapen": (Unreadable, r"led the process that read it to an answer that is none"),
 }
 
 

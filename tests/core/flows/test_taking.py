@@ -14,7 +14,7 @@ import pytest
 
 from pipeline_core.errors import Doubtful, Unreadable
 from pipeline_core.flows import arrival, compute, intake, taking
-from pipeline_core.records import Reading
+from pipeline_core.records import Reading, Task
 from pipeline_core.store.home import Store
 from tests.core.flows.deliveries import columns, parquet
 
@@ -81,6 +81,21 @@ def test_rows_that_break_a_rule_are_set_aside_where_the_policy_says_so(store: St
     assert [(c.kind, c.rows) for c in amount.changes if c.kind == "failed"] == [("failed", 2)]
     store.policy = replace(store.policy, set_aside_share_max=0.005)
     assert taken(store, path, tmp_path).aside is None
+
+
+def test_a_cell_that_took_no_row_with_it_stays_a_finding(store: Store, tmp_path: Path) -> None:
+    content = columns(300, day=10) | {"worth": [float(i) for i in range(300)]}
+    intake.define(
+        store, "n", parquet(tmp_path, content, "n.parquet"), target="worth", time="when", task=Task.REGRESSION
+    )
+    content = columns(300, day=20) | {"worth": [str(i) for i in range(300)]}
+    content["amount"] = [str(a) for a in content["amount"]]
+    content["amount"][7], content["worth"][9] = "seven", "nine"
+    store.policy = replace(store.policy, set_aside_share_max=0.01)
+    arrived = arrival.arrive(store, parquet(tmp_path, content))
+    found = arrival.take(store, store.models.schema("n"), arrived, folder=tmp_path, compute=compute.in_process)
+    assert (found.aside_rows, [(f.column, f.value) for f in found.failures]) == (1, [("worth", 1 / 300)])
+    assert {a.column: a.failed_rows for a in found.arrivals if a.failed_rows} == {"worth": 1}
 
 
 def test_slices_are_put_together_to_row_groups(tmp_path: Path) -> None:

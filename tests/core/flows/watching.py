@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +50,7 @@ def write(folder: Path, name: str, table: pa.Table) -> Path:
     return folder / name
 
 
-def champion(store: Store, folder: Path, *, time: str | None = "when", late: int = 0) -> None:
+def champion(store: Store, folder: Path, *, time: str | None = "when", late: int = 0, zone: str | None = None) -> None:
     """Define, train and promote; of the first rows the earliest ``late`` come in a batch of their own, and only
     the first half of those has a label when it is trained.
     """
@@ -61,6 +65,7 @@ def champion(store: Store, folder: Path, *, time: str | None = "when", late: int
         time=time,
         id="loan",
         exclude=unnamed,
+        zone=zone,
     )
     truth = first.select(["loan", "outcome"])
     if late:
@@ -84,6 +89,22 @@ def deliver(store: Store, folder: Path) -> None:
         intake.score(store, MODEL, batch_id=batch.batch_id)
         if number == 0:
             intake.labels(store, MODEL, write(folder, "truth.parquet", part.select(["loan", "outcome"])))
+
+
+@cache
+def home(time: str | None = "when", zone: str | None = None) -> Path:
+    """Give a home with a champion and later rows, made once; copy it before it is opened."""
+    folder = Path(tempfile.mkdtemp(prefix="watching-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with Store.open(folder / "home") as store:
+        champion(store, folder, time=time, zone=zone)
+        deliver(store, folder)
+    return folder / "home"
+
+
+def copied(to: Path, *, time: str | None = "when", zone: str | None = None) -> Path:
+    """Give a copy of ``home`` that may be written to."""
+    return Path(shutil.copytree(home(time, zone), to / "home"))
 
 
 def stream() -> dict[str, np.ndarray]:

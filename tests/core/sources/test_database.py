@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_core.errors import NotFound, Unreadable
+from pipeline_core.errors import InvalidDefinition, NotFound, Unreadable
 from pipeline_core.sources.database import Database
 from tests.core.sources.setups import setup, taken
 
@@ -110,6 +110,66 @@ def test_times_texts_and_hostile_values_are_cursors_too(shop: tuple[str, Any], t
     assert sorted(i for rows in found for i in ids([rows])[0]) == [1, 2, 2, 3, 4, 5]
     hostile = next(d.cursor for d in brought if "DROP" in d.cursor)
     assert ids(taken(Database(named), tmp_path / "4", hostile)[0]) == [[5]]
+
+
+def test_an_exact_cursor_neither_loses_nor_repeats_rows(shop: tuple[str, Any], tmp_path: Path) -> None:
+    dsn, do = shop
+    do("DELETE FROM orders")
+    do("ALTER TABLE orders ALTER COLUMN price TYPE numeric")
+    do(
+        "INSERT INTO orders VALUES (1, 'a', 0.1), (2, 'b', 9007199254740993.1), (3, 'c', 9007199254740993.2), (4, 'd', 'NaN')"
+    )
+    source = setup(dsn=dsn, query="SELECT * FROM orders", cursor="price", batch_rows=1)
+    found, _, brought = taken(Database(source), tmp_path / "1")
+    assert ids(found) == [[1], [2], [3], [4]]
+    for number, delivery in enumerate(brought, start=1):
+        later = taken(Database(source), tmp_path / f"after-{number}", delivery.cursor)[0]
+        assert ids(later) == [[i] for i in range(number + 1, 5)]
+
+
+def test_infinite_and_other_numbers_are_cursors_too(shop: tuple[str, Any], tmp_path: Path) -> None:
+    query = "SELECT id, CASE WHEN id = 3 THEN 'infinity' ELSE id / 10.0::float8 END::float8 AS at FROM orders"
+    source = setup(dsn=shop[0], query=query, cursor="at", batch_rows=1)
+    found, cursor, brought = taken(Database(source), tmp_path / "1")
+    assert ids(found) == [[1], [2, 2], [3]]
+    assert taken(Database(source), tmp_path / "2", cursor)[0] == []
+    assert ids(taken(Database(source), tmp_path / "3", brought[0].cursor)[0]) == [[2, 2], [3]]
+
+
+def test_over_sqlalchemy_names_and_values_are_the_databases_own(
+    sqlite: tuple[str, Callable[[str], object]], tmp_path: Path
+) -> None:
+    dsn, do = sqlite
+    do("INSERT INTO orders VALUES (4, 'x\\'' OR 1=1 --', 0), (5, 'y :after', 0)")
+    query = "SELECT id AS \"i:d\", name, ':after' AS said FROM orders WHERE name <> '::int'"
+    source = setup(dsn=dsn.replace("sqlite:", "sqlite+pysqlite:"), query=query, cursor="name", batch_rows=1)
+    found, _, brought = taken(Database(source), tmp_path / "1")
+    assert [[row["i:d"] for row in rows] for rows in found] == [[3], [1], [2], [2], [4], [5]]
+    assert found[0][0]["said"] == ":after"
+    hostile = next(d.cursor for d in brought if "1=1" in d.cursor)
+    assert [[row["i:d"] for row in rows] for rows in taken(Database(source), tmp_path / "2", hostile)[0]] == [[5]]
+
+
+def test_over_sqlalchemy_nothing_is_written_and_only_tried_databases_are_asked(
+    sqlite: tuple[str, Callable[[str], object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn, do = sqlite
+    writing = setup(dsn=dsn.replace("sqlite:", "sqlite+pysqlite:"), query="SELECT 1 AS one")
+    monkeypatch.setattr(Database, "_statement", lambda *_: "DELETE FROM orders RETURNING id")
+    with pytest.raises(Unreadable, match="readonly database"):
+        taken(Database(writing), tmp_path / "1")
+    assert len(list(do("SELECT * FROM orders"))) == 4
+    import sqlalchemy
+    from sqlalchemy.dialects import mysql
+
+    class Other:
+        dialect = mysql.dialect()
+
+        def dispose(self) -> None: ...
+
+    monkeypatch.setattr(sqlalchemy, "create_engine", lambda _: Other())
+    with pytest.raises(InvalidDefinition, match="mysql is no database that was tried here"):
+        taken(Database(setup(dsn="mysql://db/shop", query="SELECT 1")), tmp_path / "2")
 
 
 def test_types_of_postgres_arrive_as_values(shop: tuple[str, Any], tmp_path: Path) -> None:

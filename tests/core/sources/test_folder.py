@@ -10,7 +10,7 @@ import pytest
 
 from pipeline_core.clock import machine_clock
 from pipeline_core.errors import InvalidDefinition, NotFound
-from pipeline_core.sources.folder import Folder
+from pipeline_core.sources.folder import Folder, check
 from tests.core.sources.setups import setup
 
 
@@ -41,6 +41,13 @@ def look(root: Path, cursor: str | None = None, **settings: str) -> tuple[dict[s
             cursor = delivery.cursor
             source.settled(cursor)
     return found, cursor, source.notes
+
+
+@pytest.mark.parametrize("glob", ["**.csv", "", "/x/*.csv", "../*.csv"])
+def test_a_glob_that_is_no_pattern_is_refused_at_once(root: Path, glob: str) -> None:
+    with pytest.raises(InvalidDefinition, match="'orders': the glob"):
+        check("orders", {"root": str(root), "glob": glob})
+    check("orders", {"root": str(root), "glob": "**/*.csv"})
 
 
 def test_new_and_changed_files_are_taken_oldest_first(root: Path) -> None:

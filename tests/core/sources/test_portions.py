@@ -64,6 +64,26 @@ def test_equal_rows_of_another_place_are_other_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "behind 1").read_bytes() != (tmp_path / "behind 2").read_bytes()
 
 
+def test_a_value_that_falls_is_refused(tmp_path: Path) -> None:
+    for size in (1, 9):
+        with pytest.raises(Unreadable, match="'k' fall within the answer"):
+            cut(tmp_path, batches([1, 3, 2], size), rows_max=9)
+    assert cut(tmp_path, batches(["b", "A"], 1), rows_max=9)[1] == ["A"]  # a collation of its own
+
+
+def test_exact_numbers_that_a_float_cannot_tell_apart_are_two_places(tmp_path: Path) -> None:
+    near = [Decimal("9007199254740993.1"), Decimal("9007199254740993.2")]
+    numeric = pa.ExtensionArray.from_storage(
+        pa.opaque(pa.string(), "numeric", "PostgreSQL"), pa.array(["1.5", "1.50", "12"])
+    )
+    found, upto = cut(tmp_path, batches(near, 1), rows_max=1)
+    assert (upto, [str(t.schema.field("k").type) for t in found]) == (near, ["double", "double"])
+    parts = [pa.RecordBatch.from_arrays([numeric.slice(i, 1)], names=["k"]) for i in range(3)]
+    found, upto = cut(tmp_path, parts, rows_max=1)
+    assert [table["k"].to_pylist() for table in found] == [[1.5, 1.5], [12.0]]
+    assert upto == [Decimal("1.5"), Decimal(12)]
+
+
 @pytest.mark.parametrize(
     ("values", "noted"),
     [

@@ -54,6 +54,14 @@ def test_marks_and_zero_bytes_settle_wide_characters(take: Take, encoding: str) 
     assert (told.table.to_pylist(), told.doubts) == ([{"a": "ü", "b": 1}, {"a": "x", "b": 2}], ())
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "UTF-16LE"])
+def test_utf_16_without_a_mark_is_read_as_it_was_told(take: Take, encoding: str) -> None:
+    content = "a,b\n1,x\n".encode(encoding)
+    assert take(content, encoding=encoding).table.to_pylist() == take(content).table.to_pylist() == [{"a": 1, "b": "x"}]
+    with pytest.raises(Unreadable, match="holds zero bytes"):
+        take(content, encoding="cp1252")
+
+
 def test_a_remembered_encoding_says_nothing_of_utf8(take: Take) -> None:
     told = take(KOREAN, remembered=Reading(encoding="cp949"))
     assert (told.table.column_names, told.reading.encoding) == (["기간", "여객도착"], "utf-8")

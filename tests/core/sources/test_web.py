@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from pipeline_core.errors import InvalidDefinition, Unreadable
 from pipeline_core.sources.feed import Delivery
-from pipeline_core.sources.web import Web
+from pipeline_core.sources.web import Web, check
 from tests.core.sources.setups import setup
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -55,6 +56,36 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[D
         return list(source.deliveries(cursor, folder=tmp_path))
 
     return run
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[x/a", "ftp://shop/a", "https://hunter2@shop/a.csv", "https://shop/a.csv?sig=hunter2", "https://shop/a?key=hunter2",
+        "https://shop/a.csv?X-Amz-Signature=hunter2", "https://shop/a.csv?access_token=hunter2", "https://shop/a#hunter2",
+    ],
+)  # fmt: skip
+def test_an_address_that_may_hold_a_secret_is_not_kept_in_the_clear(url: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        check("orders", {"url": url})
+    assert "hunter2" not in str(refused.value)
+    check("orders", {"url": "https://shop:8443/a/b.csv"})
+    check("orders", {"hosts": "shop"})
+
+
+def test_a_secret_address_is_named_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda handler: reply(handler, 200 if "good" in handler.path else 500, b"a\n1\n")) as host:
+        monkeypatch.setenv("FEED_HOSTS", host)
+        for path in ("good", "bad"):
+            url = f"http://{host}/hunter2/{path}.csv?sig=hunter2"
+            source = Web(replace(setup(url=url, hosts="127.0.0.1"), hidden=(url,)))
+            if path == "good":
+                (found,) = source.deliveries(None, folder=tmp_path)
+                assert found.name == "orders: its secret url"
+                continue
+            with pytest.raises(Unreadable, match="'orders': its secret url: it answered 500") as failed:
+                list(source.deliveries(None, folder=tmp_path))
+            assert "hunter2" not in str(failed.value)
 
 
 def test_an_answer_is_taken_once(ask: Callable[..., list[Delivery]]) -> None:

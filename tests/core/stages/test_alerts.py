@@ -11,16 +11,23 @@ from pipeline_core.records import (
     AlertLevel,
     BatchReport,
     BatchStatus,
+    Coherence,
+    DomainTest,
     DriftState,
+    Examination,
     FeatureDrift,
     Finding,
+    Impact,
+    Origin,
     Performance,
     PredictionDrift,
+    Rule,
+    SegmentDrift,
     Severity,
     WatchReport,
     WindowReport,
 )
-from pipeline_core.stages.alerts import CODES, alerts_of, batch_alerts, window_level
+from pipeline_core.stages.alerts import CODES, alerts_of, batch_alerts, hard_evidence, window_level
 
 POLICY = Policy()
 START = datetime(2025, 3, 3, tzinfo=UTC)
@@ -87,13 +94,13 @@ def report(*windows: WindowReport) -> WatchReport:
 
 
 def level(*features: FeatureDrift, **given: Any) -> tuple[AlertLevel, tuple[str, ...]]:
-    arguments = {"rows": 900, "prediction_drift": NO_DRIFT, "performance": FINE, "policy": POLICY} | given
-    return window_level(features, **arguments)
+    said = window_level(window(*features, **given), policy=POLICY)
+    return said.alert, said.reasons
 
 
 PAGE, WATCH, QUIET = (
     feature("income", AlertLevel.PAGE),
-    feature("age", AlertLevel.WATCH),
+    feature("age", AlertLevel.WATCH, shap_rank=2),
     feature("term", AlertLevel.NONE),
 )
 
@@ -250,3 +257,67 @@ def test_values_that_were_rewritten_are_told_as_loud_as_the_feature_is_important
         replace(batch, findings=(replace(batch.findings[0], severity=Severity.WARNING),)), shares={}, policy=POLICY
     )
     assert alone.level is AlertLevel.WATCH
+
+
+def test_codes_say_what_the_reasons_are_about() -> None:
+    found = "in batch b-0007: Nulls are 0 now."
+    only = feature("age", AlertLevel.WATCH, effect=0.02, hard_evidence=(found,), reason=f"age: {found}")
+    told = window_level(window(only, PAGE, prediction_drift=MOVED, performance=DROPPED), policy=POLICY)
+    assert told.codes == ("performance", "data_drift", "data_quality", "prediction_drift")
+    # what only the door found has its alert already, about the batch
+    assert [a.feature for a in alerts_of(report(window(only, PAGE)), (), policy=POLICY)] == ["income"]
+
+
+def test_a_window_that_moved_as_a_whole_pages_once_and_only_alone() -> None:
+    whole = window(QUIET, weighted_drift=0.21, weighted_limit=0.08, weighted_alert=AlertLevel.PAGE)
+    told = window_level(whole, weighted_reason="weighted drift 0.21, healthy windows stay below 0.08", policy=POLICY)
+    assert (told.alert, told.codes) == (AlertLevel.PAGE, ("data_drift",))
+    (alert,) = alerts_of(report(told), (), policy=POLICY)
+    assert (alert.level, alert.feature) == (AlertLevel.PAGE, None)
+    assert alert.message.startswith("Weighted drift is 0.21; healthy windows stay below 0.08.")
+    both = replace(whole, features=(PAGE,))
+    assert [a.feature for a in alerts_of(report(both), (), policy=POLICY)] == ["income"]
+
+
+def test_what_only_the_rows_show_is_watched() -> None:
+    domain = DomainTest(auc=0.8, p_value=0.0, drifted=True, reason="the rows are told apart: AUC 0.80")
+    segment = SegmentDrift(
+        by="town", segment="B", rows=50, share=0.05, feature="age", effect=0.5, overall=0.02, p_value=0.0, p_adjusted=0.0,
+        reason="age moved where town is 'B'",
+    )  # fmt: skip
+    looked = Examination(rows=900, baseline_rows=9000, domain=domain, segments=(segment,))
+    told = window_level(window(QUIET, examined=looked), policy=POLICY)
+    assert (told.alert, told.reasons) == (AlertLevel.WATCH, (domain.reason, segment.reason))
+    (alert,) = alerts_of(report(told), (), policy=POLICY)
+    assert "AUC 0.80; age moved where town is 'B'" in alert.message
+    # beside a feature that drifted by itself the classifier says nothing new
+    assert domain.reason not in window_level(window(PAGE, examined=looked), policy=POLICY).reasons
+
+
+def test_a_drift_alert_carries_its_rule_and_what_the_rows_show() -> None:
+    coherence = Coherence(feature="income", origin=Origin.FAULT, ratio=0.1, strength=80.0, reason="only income moved")
+    looked = Examination(
+        rows=900,
+        baseline_rows=9000,
+        impacts=(Impact(feature="income", mean_change=0.052, shift=-0.05),),
+        coherence=coherence,
+    )
+    rule = Rule(words="A rule.", calibrated=True, healthy_windows=26, fired=2, tried=26)
+    (alert,) = alerts_of(replace(report(window(PAGE, examined=looked)), rule=rule), (), policy=POLICY)
+    assert alert.rule == "A rule. On the 26 healthy windows themselves it would have paged 2 times."
+    assert "predictions would differ by 0.052 on average. only income moved." in alert.message
+
+
+def test_an_important_feature_that_drifted_once_says_what_is_needed() -> None:
+    once = feature("income", AlertLevel.WATCH, windows_drifted=1)
+    (alert,) = alerts_of(report(window(once, QUIET, QUIET, QUIET)), (), policy=POLICY)
+    assert alert.message.endswith("It pages when it lasts: 2 of 3 windows are needed, so far 1 drifted.")
+
+
+def test_hard_evidence_is_collected_by_feature() -> None:
+    finding = Finding(code="imputed", column="income", severity=Severity.WARNING, message="Nulls are 0 now.")
+    batch = BatchReport(
+        model="lending", batch_id="b-0007", status=BatchStatus.ACCEPTED, rows=9, sha256="0" * 64, source="w.csv",
+        received_at=START, findings=(finding, replace(finding, code="out_of_range", column="age")),
+    )  # fmt: skip
+    assert hard_evidence([batch, batch]) == {"income": ("in batch b-0007: Nulls are 0 now.",)}

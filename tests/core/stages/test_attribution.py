@@ -19,7 +19,12 @@ def explained(task: Task, estimator: str, rows: int = 100):
         preprocessing.build(schema, estimator), features, target, task=task, estimator=estimator, seed=7
     )
     sources = preprocessing.source_features(pipeline)
-    return attribution.shares(pipeline, features, sources, rows=rows, seed=7), pipeline, features, sources
+    return (
+        dict(attribution.explained(pipeline, features, sources, rows=rows, seed=7).shares),
+        pipeline,
+        features,
+        sources,
+    )
 
 
 @pytest.mark.parametrize("task", modelling.TASKS)
@@ -36,8 +41,8 @@ def test_shares_sum_to_one_and_find_what_was_planted(estimator: str, task: Task)
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     shares, pipeline, features, sources = explained(Task.BINARY, "hist_gradient_boosting")
-    assert attribution.shares(pipeline, features, sources, rows=100, seed=7) == shares
-    assert attribution.shares(pipeline, features, sources, rows=100, seed=8) != shares
+    assert attribution.explained(pipeline, features, sources, rows=100, seed=7).shares == shares
+    assert attribution.explained(pipeline, features, sources, rows=100, seed=8).shares != shares
 
 
 def test_linear_shares_equal_the_formula() -> None:
@@ -78,11 +83,11 @@ def test_forests_explain_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_that_uses_nothing_has_equal_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
     pipeline[-1].coef_ = np.zeros_like(pipeline[-1].coef_)
-    assert set(attribution.shares(pipeline, features, sources, rows=50, seed=7).values()) == {0.2}
+    assert set(attribution.explained(pipeline, features, sources, rows=50, seed=7).shares.values()) == {0.2}
 
 
 def test_an_estimator_without_an_explainer_is_an_error() -> None:
     _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
     pipeline.steps[-1] = ("model", DummyClassifier().fit(np.zeros((2, 1)), [0, 1]))
     with pytest.raises(Exception, match="not yet supported"):
-        attribution.shares(pipeline, features, sources, rows=50, seed=7)
+        attribution.explained(pipeline, features, sources, rows=50, seed=7)

@@ -55,7 +55,7 @@ def test_rows_that_were_not_counted_give_no_answer() -> None:
 
 def test_more_rows_than_asked_for_do_no_harm() -> None:
     counts = (np.array([1, 2]), np.array([1, 2]))
-    found = Bound(low=0.0, high=1.0, open_cells=np.array([False, True]))
+    found = Bound(low=0.0, high=1.0, possible=np.array([0.5, 1.0]), open_cells=np.array([False, True]))
     base = Reread(cells=np.array([1, 2, 2]), values=np.array([0.1, 5.0, 6.0]))
     current = Reread(cells=np.array([1, 2, 2]), values=np.array([0.2, 7.0, 8.0]))
     assert ks_refined(np.array([1.0, 2.0]), counts, (base, current), found=found) == pytest.approx(2 / 3)

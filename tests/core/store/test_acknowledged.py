@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import replace
@@ -39,6 +40,18 @@ def test_what_was_promised_is_read_again(tmp_path: Path) -> None:
     assert [line["sequence"] for line in lines] == [1, 2, 3, 4]
     assert log(tmp_path).entries == (*first.entries, entry(3))
     assert log(tmp_path).notices == ()
+
+
+def test_a_line_of_before_readings_were_promised_is_believed(tmp_path: Path) -> None:
+    kept = log(tmp_path)
+    kept.append(entry(0))
+    line = json.loads(kept.path.read_text())
+    del line["digest"], line["asked"]
+    text = json.dumps(line, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    kept.path.write_text(json.dumps({**line, "digest": digest}, separators=(",", ":")) + "\n")
+    old = log(tmp_path)
+    assert (old.entries, old.notices) == ((entry(0),), ())
 
 
 @pytest.mark.parametrize("left", [1, 20, 200, -1])

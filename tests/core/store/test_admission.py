@@ -58,6 +58,18 @@ def test_counts_of_a_file_are_those_of_a_table_without_what_is_on_no_day(store: 
     assert store.batches.counts("other") == store.batches.counts("bank")
 
 
+def test_content_that_is_accepted_already_is_not_taken_in_once_more(store: Store) -> None:
+    refused = refuse(store)
+    with store.work_dir() as work:
+        raw = work / "file.csv"
+        raw.write_bytes(b"refused")
+        told = made.report("b-0002", 1, b"refused")
+        store.batches.add(told, raw=raw, rows=made.file(made.typed_rows(["x"]), work))
+    with pytest.raises(Stale, match="is accepted already, as batch b-0002"):
+        readmit(store, refused.batch_id, made.typed_rows(["x"]))
+    assert store.batches.get("bank", refused.batch_id).status is QUARANTINED
+
+
 def test_rows_without_a_target_bring_no_labels(store: Store, tmp_path: Path) -> None:
     rows = made.file(made.typed_rows(["a"], target=["yes"]).drop_columns(["c003"]), tmp_path)
     assert store.batches.add(made.report("b-0001", 1, b"x"), rows=rows).labelled_rows == 0

@@ -124,6 +124,22 @@ def test_a_batch_without_a_file_has_none(store: Store, tmp_path: Path) -> None:
         store.batches.raw_path(kept)
 
 
+def test_lost_rows_are_named_where_they_are_asked_for(store: Store, tmp_path: Path) -> None:
+    made.add_batch(store, ["a"])
+    lost = made.add_batch(store, ["b"])
+    path = store.batches.rows_paths("bank", [lost.batch_id])[0]
+    path.unlink()
+    for ask in (
+        lambda: store.batches.read_rows("bank", lost.batch_id),
+        lambda: store.batches.select("bank", to=tmp_path / "out.parquet"),
+    ):
+        with pytest.raises(NotFound, match="rows of batch b-0002 of 'bank' are lost"):
+            ask()
+    assert path in store.batches.rows_paths("bank")
+    assert path not in store.batches.rows_paths("bank", there=True)
+    assert store.batches.set_labels("bank", labels(("a", "yes"), ("b", "no"))).unknown_rows == 1
+
+
 def test_unknown_batches_name_the_nearest(store: Store) -> None:
     made.add_batch(store, ["a"])
     for ask in (

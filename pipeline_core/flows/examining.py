@@ -1,0 +1,177 @@
+"""Which windows get a closer look, and what was found there: the newest one, and the newest that alert.
+
+``examined`` chooses windows, samples their rows, keeps what the last check found in the same rows, and has the rest done
+in a niced child. Neighbours: ``looking`` is the child's side; ``watch`` judges from counts first and asks this last. It
+refuses to change a judgement: where nothing can be looked at, it says why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import pyarrow.parquet as pq
+
+from pipeline_core.engines.duck import DuckEngine
+from pipeline_core.errors import PipelineError
+from pipeline_core.flows.looking import ExamineRequest, ExamineResult, Look, examine
+from pipeline_core.flows.replies import Compute, Progress
+from pipeline_core.flows.watched import Cut, Watched
+from pipeline_core.records import AlertLevel, Examination, Role, WindowReport
+from pipeline_core.store.home import Store
+
+__all__ = ["ExamineRequest", "ExamineResult", "Look", "Options", "examine", "examined"]
+
+LOGGER = logging.getLogger(__name__)
+
+Spans = Sequence[tuple[datetime, datetime]]
+
+
+class Options(TypedDict, total=False):
+    """What may be said besides: see ``examined``."""
+
+    against: Mapping[int, Spans]
+    progress: Progress
+
+
+def examined(
+    store: Store,
+    engine: DuckEngine,
+    seen: Watched,
+    cut: Cut,
+    reports: Sequence[WindowReport],
+    *,
+    compute: Compute,
+    **options: Unpack[Options],
+) -> dict[int, Examination]:
+    """Look closely at the newest window and at the newest ones that alert.
+
+    Parameters
+    ----------
+    store : Store
+        The home; its kept report of the same version and window length is reused where a window's start, end, rows and
+        drifted features are the same.
+    engine : DuckEngine
+        Samples the rows.
+    seen : Watched
+        The champion and the rows that it is watched on.
+    cut : Cut
+        Their windows.
+    reports : sequence of WindowReport
+        Of these windows, in their order, judged; ``examined`` is not looked at.
+    compute : callable
+        Where the work is done: ``compute.in_child``, or ``compute.in_process`` in tests.
+    **options
+        ``against``: by place in ``reports``, the spans of event time of the fitted rows that a window was compared with;
+        a window that is not there was compared with all of them. ``progress`` is told the share done (0-1) and what is
+        being done.
+
+    Returns
+    -------
+    dict of int to Examination
+        By place in ``reports``, at most ``policy.examined_windows_max``. Where nothing could be looked at,
+        ``rows`` is 0 and the reason says why.
+    """
+    policy = store.policy
+    chosen = _chosen(reports, limit=int(policy.examined_windows_max))
+    found = _kept(store, seen, cut, {place: reports[place] for place in chosen})
+    small = {p: reports[p].rows for p in chosen if p not in found and reports[p].rows < policy.window_rows_min}
+    found |= {
+        place: _unseen(f"the window has {rows:,} rows; {policy.window_rows_min:,} are needed for a closer look")
+        for place, rows in small.items()
+    }
+    left = {place: reports[place] for place in chosen if place not in found}
+    if not left:
+        return found
+    if not seen.champion.reference_sha256:
+        no_sample = "the version was trained before a sample of its fitted rows was kept; train a new one"
+        return found | {place: _unseen(no_sample) for place in left}
+    try:
+        with store.work_dir() as work:
+            asked = _Asked(store=store, seen=seen, cut=cut, folder=work, against=options.get("against", {}))
+            answer = compute(examine, _request(engine, asked, left), progress=options.get("progress"))
+    except PipelineError as error:  # the windows are judged already; a look that fails must not take them along
+        LOGGER.warning("Model %r: no closer look at %d windows: %s", seen.champion.model, len(left), error.message)
+        return found | {place: _unseen(error.message) for place in left}
+    return found | dict(zip(left, answer.examinations, strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is the same for every look."""
+
+    store: Store
+    seen: Watched
+    cut: Cut
+    folder: Path
+    against: Mapping[int, Spans]
+
+
+def _chosen(reports: Sequence[WindowReport], *, limit: int) -> list[int]:
+    """Give the places of the newest window that has rows and of the newest that alert."""
+    filled = [place for place, report in enumerate(reports) if report.rows]
+    alerting = [place for place in filled[:-1] if reports[place].alert is not AlertLevel.NONE]
+    return sorted({*filled[-1:], *alerting[::-1][: limit - 1]})
+
+
+def _unseen(reason: str) -> Examination:
+    return Examination(rows=0, baseline_rows=0, reason=reason)
+
+
+def _kept(store: Store, seen: Watched, cut: Cut, chosen: Mapping[int, WindowReport]) -> dict[int, Examination]:
+    """Give what the last check found in the same rows."""
+    champion = seen.champion
+    kept = store.signals.windows(champion.model, version=champion.version, window=str(cut.length))
+    known = {_face(w): w.examined for w in kept if w.examined is not None and w.examined.rows}
+    return {place: known[face] for place, report in chosen.items() if (face := _face(report)) in known}
+
+
+def _face(report: WindowReport) -> tuple[object, ...]:
+    return report.start, report.end, report.rows, frozenset(f.feature for f in report.features if f.drifted)
+
+
+def _request(engine: DuckEngine, asked: _Asked, left: Mapping[int, WindowReport]) -> ExamineRequest:
+    champion, schema, store = asked.seen.champion, asked.seen.schema, asked.store
+    ids = {c.name: c.column_id for c in schema.features}
+    calendar = {f.feature for report in left.values() for f in report.features if f.calendar}
+    reference = store.artifacts.reference(champion.reference_sha256)
+    return ExamineRequest(
+        schema=schema,
+        policy=store.policy,
+        seed=champion.run.seed,
+        artifact=store.artifacts.path(champion.artifact_sha256),
+        artifact_sha256=champion.artifact_sha256,
+        reference=reference,
+        shares={ids[name]: share for name, share in champion.shap_shares.items() if name in ids},
+        calibration=champion.curves.calibration,
+        calendar=tuple(sorted(ids[name] for name in calendar if name in ids)),
+        looks=tuple(_look(engine, asked, place, report) for place, report in left.items()),
+    )
+
+
+def _look(engine: DuckEngine, asked: _Asked, place: int, report: WindowReport) -> Look:
+    """Write a sample of a window's rows, and say what drifted there, furthest first."""
+    schema, cut, rows = asked.seen.schema, asked.cut, asked.seen.rows
+    wanted = [c.column_id for c in schema.columns if c.role in {Role.FEATURE, Role.PROTECTED}]
+    ids, span = None, cut.spans[place]
+    if cut.row_ids is not None:
+        ids = cut.row_ids.slice(place * cut.now.size, cut.now.size)
+    else:
+        rows = replace(rows, since=max(span.start, rows.since or span.start), until=span.end)
+    policy = asked.store.policy
+    drawn = engine.sample(rows, wanted, count=int(policy.examined_rows_max), seed=int(policy.seed), row_ids=ids)
+    path = asked.folder / f"window-{place}.parquet"
+    pq.write_table(drawn, path, compression="zstd")
+    column_ids = {c.name: c.column_id for c in schema.features}
+    drifted = sorted((f for f in report.features if f.drifted and not f.calendar), key=lambda f: -(f.effect or 0.0))
+    return Look(
+        start=report.start,
+        end=report.end,
+        rows=path,
+        drifted=tuple(column_ids[f.feature] for f in drifted if f.feature in column_ids),
+        against=tuple(asked.against.get(place, ())),
+    )

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline_core.stages.impact import fault_loss, impact, restore, restored
+
+
+def test_numbers_get_the_baselines_distribution_and_keep_their_order() -> None:
+    base = np.arange(1000.0)
+    back = restored(base * 2 + 500, base, seed=1)
+    assert np.abs(back - base).max() <= 1.0
+    assert np.array_equal(np.argsort(back, kind="stable"), np.arange(1000))
+
+
+def test_a_filled_hole_becomes_a_hole_again() -> None:
+    random = np.random.default_rng(1)
+    base = random.normal(50, 10, 5000)
+    base[:500] = np.nan
+    now = random.permutation(base)[:2000]
+    filled = np.where(np.isnan(now), 0.0, now)
+    back = restored(filled, base, seed=1)
+    assert not np.isclose(back, 0.0).any()
+    assert np.abs(np.nanmean(back) - np.nanmean(base)) < 1.0
+    # what was known keeps its place
+    known = ~np.isnan(now)
+    assert np.corrcoef(back[known & ~np.isnan(back)], now[known & ~np.isnan(back)])[0, 1] > 0.95
+
+
+def test_categories_get_the_baselines_shares_with_the_fewest_changes() -> None:
+    base = np.array(["a"] * 500 + ["b"] * 400 + [None] * 100, dtype=object)
+    now = np.array(["a"] * 200 + ["b"] * 200, dtype=object)
+    back = restored(now, base, seed=1)
+    assert pd.Series(back).fillna("none").value_counts().to_dict() == {"a": 200, "b": 160, "none": 40}
+    assert (back[:200] == "a").all()
+
+
+def test_restoring_is_by_column_and_repeatable() -> None:
+    random = np.random.default_rng(1)
+    base = pd.DataFrame({"x": random.normal(size=500), "y": random.normal(size=500)})
+    now = base + 3
+    one, two = (restore(now, base, features=["x"], seed=4) for _ in range(2))
+    pd.testing.assert_frame_equal(one, two)
+    assert (one["y"] == now["y"]).all()
+    assert abs(one["x"].mean() - base["x"].mean()) < 0.1
+
+
+def test_impact_is_the_change_of_the_prediction_with_its_sign() -> None:
+    random = np.random.default_rng(1)
+    base = pd.DataFrame({"x": random.normal(size=4000), "y": random.normal(size=4000), "z": random.normal(size=4000)})
+    now = base.assign(x=base["x"] + 1, y=base["y"] + 1)
+    found, joint = impact(lambda f: (0.3 * f["x"] - 0.1 * f["y"]).to_numpy(), now, base, features=["y", "x"], seed=1)
+    assert [i.feature for i in found] == ["x", "y"]
+    assert [(i.mean_change, i.shift) for i in found] == [
+        (pytest.approx(0.3, abs=0.01), pytest.approx(0.3, abs=0.01)),
+        (pytest.approx(0.1, abs=0.01), pytest.approx(-0.1, abs=0.01)),
+    ]
+    assert joint is not None
+    assert joint.shift == pytest.approx(0.2, abs=0.01)
+    assert impact(lambda f: f["x"].to_numpy(), now, base, features=[], seed=1) == ((), None)
+
+
+def test_the_loss_of_a_fault_is_that_of_the_flipped_rows() -> None:
+    base = pd.DataFrame({"x": np.linspace(0, 1, 1001)})
+    now = base * 0.5
+    # half of the rows fall below 0.5 that were above; each was right with p and is wrong with 1 - p
+    lost = fault_loss(lambda f: f["x"].to_numpy(), now, base, features=["x"], seed=1)
+    assert lost == pytest.approx(0.25, abs=0.01)
+    assert fault_loss(lambda f: f["x"].to_numpy(), base, base, features=["x"], seed=1) == pytest.approx(0.0, abs=0.01)
