@@ -6,7 +6,7 @@ Record in, plotly figure out; no Streamlit. Colours and the common look come fro
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,8 @@ from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureD
 ROW_PX = 20
 FEATURES_MAX = 20
 COLUMNS_MIN = 8
+GAPS_MAX = 120
+ATTRIBUTIONS_MAX = 10
 FULL_EFFECT = 0.4
 CHART_PX = 244
 LABELS_MAX = 8
@@ -66,7 +68,8 @@ def heat_map(
     Returns
     -------
     Figure
-        Each cell carries ``customdata`` (feature, window key, words) for clicks and hover.
+        Each cell can be hovered and clicked; its ``customdata`` is (row in ``shown_features``, place of the window, effect).
+        Names stand on the axes once, not in every cell, so that a year of days stays light.
     """
     names = shown_features(windows, most=most)
     share = {drift.feature: drift.shap_share for window in windows for drift in window.features}
@@ -76,7 +79,7 @@ def heat_map(
     )  # fmt: skip
     _weighted_row(figure, windows, schema=schema)
     _share_bars(figure, [share[name] for name in names])
-    _cells(figure, windows, names=names, schema=schema)
+    _cells(figure, windows, names=names)
     if picked is not None:
         _frame_cell(figure, picked, windows=windows, names=names)
     _heat_axes(figure, windows, names=names, schema=schema)
@@ -89,7 +92,8 @@ def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema:
     levels = [_level(window) for window in windows]
     colours = [BASELINE if level is AlertLevel.NONE else STATE_COLOURS[wording.state_of(level)] for level in levels]
     words = [
-        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}, {wording.word(wording.state_of(level))}"
+        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}"
+        f"{_limit_words(w)}, {wording.word(wording.state_of(level))}"
         for w, level in zip(windows, levels, strict=True)
     ]
     bars = go.Bar(
@@ -97,11 +101,23 @@ def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema:
         customdata=words, hovertemplate="%{customdata}<extra></extra>", unselected=_KEEP,
     )  # fmt: skip
     figure.add_trace(bars, row=1, col=2)
+    limits = charts.values([w.weighted_limit if w.calibrated else None for w in windows])
+    if np.isfinite(limits).any():
+        style = {"color": BASELINE, "width": 1.5, "dash": "dot", "shape": "hvh"}
+        line = go.Scatter(x=np.arange(len(windows)), y=limits, mode="lines", line=style, hoverinfo="skip")
+        figure.add_trace(line, row=1, col=2)
+
+
+def _limit_words(window: WindowReport) -> str:
+    """Say what the healthy windows stayed below, where that is known."""
+    if not window.calibrated or window.weighted_limit is None:
+        return ""
+    return f" (healthy windows stay below {wording.number(window.weighted_limit)})"
 
 
 def _level(window: WindowReport) -> AlertLevel:
     """Give what the features of a window raised; its performance is another chart's matter."""
-    raised = {drift.alert for drift in window.features}
+    raised = {window.weighted_alert, *(drift.alert for drift in window.features)}
     return next((level for level in (AlertLevel.PAGE, AlertLevel.WATCH) if level in raised), AlertLevel.NONE)
 
 
@@ -114,9 +130,9 @@ def _share_bars(figure: go.Figure, shares: Sequence[float]) -> None:
     figure.add_trace(bars, row=2, col=1)
 
 
-def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequence[str], schema: Schema) -> None:
-    """Colour the cells, lay an invisible square over each to be clicked, and mark alerts and unclear windows."""
-    effect = np.full((len(names), len(windows)), np.nan)
+def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequence[str]) -> None:
+    """Colour the cells, lay an invisible layer over them to be clicked, and mark alerts and unclear windows."""
+    effect = np.full((len(names), len(windows)), np.nan, dtype=np.float32)
     place = {name: row for row, name in enumerate(names)}
     clicks: list[tuple[int, int, FeatureDrift]] = []
     for column, window in enumerate(windows):
@@ -130,38 +146,37 @@ def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequenc
     stops = ((0.0, 0.03), (0.25, 0.16), (0.5, 0.5), (1.0, 1.0))
     scale = [[at, charts.faded(CURRENT, share)] for at, share in stops]
     bar = {"title": {"text": "Effect", "side": "right"}, "thickness": 8, "len": 0.6, "y": 0.35, "outlinewidth": 0}
+    gap = 1 if len(windows) <= GAPS_MAX else 0
     heat = go.Heatmap(
-        z=effect, zmin=0, zmax=FULL_EFFECT, colorscale=scale, xgap=1, ygap=1, hoverinfo="skip", colorbar=bar
+        z=effect, zmin=0, zmax=FULL_EFFECT, colorscale=scale, xgap=gap, ygap=1, hoverinfo="skip", colorbar=bar
     )
     figure.add_trace(heat, row=2, col=2)
-    per_trace = charts.POINTS_MAX
-    for start in range(0, len(clicks), per_trace):
-        figure.add_trace(_click_layer(clicks[start : start + per_trace], windows=windows, schema=schema), row=2, col=2)
+    for said in dict.fromkeys(_state_words(drift) for _, _, drift in clicks):
+        same = [click for click in clicks if _state_words(click[2]) == said]
+        for start in range(0, len(same), charts.POINTS_MAX):
+            figure.add_trace(_click_layer(same[start : start + charts.POINTS_MAX], said))
     for trace in _marks(clicks):
         figure.add_trace(trace, row=2, col=2)
 
 
-def _click_layer(
-    clicks: Sequence[tuple[int, int, FeatureDrift]], *, windows: Sequence[WindowReport], schema: Schema
-) -> go.Scatter:
-    data = [
-        [drift.feature, wording.window_key(windows[x].start), _cell_words(drift, windows[x], schema=schema)]
-        for x, _, drift in clicks
-    ]
+def _state_words(drift: FeatureDrift) -> str:
+    """Say in a word or two how a cell stands; cells of one answer share a layer."""
+    if drift.alert is not AlertLevel.NONE:
+        return wording.word(wording.state_of(drift.alert))
+    return "not measured" if drift.effect is None and drift.state is DriftState.UNCLEAR else drift.state.value
+
+
+def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str) -> go.Scatter:
+    data = [[y, x, None if drift.effect is None else round(drift.effect, 3)] for x, y, drift in clicks]
     hidden = {"marker": {"opacity": 0}}
+    effect = "" if said == "not measured" else "effect %{customdata[2]} · "
     return go.Scatter(
-        x=np.array([x for x, _, _ in clicks]), y=np.array([y for _, y, _ in clicks]), mode="markers", customdata=data,
-        marker={"symbol": "square", "size": 18, "opacity": 0}, selected=hidden, unselected=hidden,
-        hovertemplate="%{customdata[2]}<extra></extra>",
+        x=np.array([x for x, _, _ in clicks], dtype=np.uint16), y=np.array([y for _, y, _ in clicks], dtype=np.uint16),
+        mode="markers", customdata=data, xaxis="x4", yaxis="y3", selected=hidden, unselected=hidden,
+        # every point can be hovered and clicked, but only one is drawn: thousands of nodes would cost a second
+        marker={"symbol": "square", "size": 18, "opacity": 0, "maxdisplayed": 1},
+        hovertemplate=f"<b>%{{y}}</b>, %{{x}}<br>{effect}{said}<extra></extra>",
     )  # fmt: skip
-
-
-def _cell_words(drift: FeatureDrift, window: WindowReport, *, schema: Schema) -> str:
-    name, when = wording.plain(drift.feature, length=48), wording.span(window.start, window.end, schema)
-    clause = wording.plain(drift.reason.removeprefix(f"{drift.feature}: ") or drift.state.value, length=110)
-    raised = "" if drift.alert is AlertLevel.NONE else f"<br>{wording.word(wording.state_of(drift.alert))}"
-    effect = f"effect {wording.number(drift.effect)} · adjusted p {wording.plain(wording.p_value(drift.p_adjusted))}"
-    return f"<b>{name}</b>, {when}<br>{effect}<br>{clause}{raised}"
 
 
 def _marks(clicks: Sequence[tuple[int, int, FeatureDrift]]) -> list[go.Scatter]:
@@ -197,7 +212,8 @@ def _heat_axes(figure: go.Figure, windows: Sequence[WindowReport], *, names: Seq
     timeless = schema.time_unit is TimeUnit.NONE
     labels = [f"{i + 1}" if timeless else wording.moment(windows[i].start, schema) for i in ticks]
     title = "Window, in the order of arrival" if timeless else "Window starts"
-    rows = {"range": [len(names) - 0.5, -0.5], "showgrid": False}
+    # the names stand beside the bars; the cells have them for hovering
+    rows = {"range": [len(names) - 0.5, -0.5], "tickvals": list(range(len(names))), "showgrid": False}
     # a single window is not drawn as wide as the page
     columns = {"range": [-0.5, max(len(windows), COLUMNS_MIN) - 0.5]}
     known = any(window.weighted_drift is not None for window in windows)
@@ -205,9 +221,11 @@ def _heat_axes(figure: go.Figure, windows: Sequence[WindowReport], *, names: Seq
     figure.update_yaxes(weighted, showgrid=False, rangemode="tozero", side="right", row=1, col=2)
     figure.update_xaxes(columns, showticklabels=False, row=1, col=2)
     figure.update_xaxes(columns, tickvals=ticks, ticktext=labels, tickangle=0, title=title, row=2, col=2)
-    figure.update_yaxes(rows, showticklabels=False, ticks="", row=2, col=2)
-    ticktext = wording.labels(names, length=30)
-    figure.update_yaxes(rows, tickvals=list(range(len(names))), ticktext=ticktext, row=2, col=1)
+    figure.update_yaxes(rows, ticktext=wording.labels(names, length=48), showticklabels=False, ticks="", row=2, col=2)
+    figure.update_yaxes(rows, ticktext=wording.labels(names, length=30), row=2, col=1)
+    spans = [wording.span(window.start, window.end, schema) for window in windows]
+    hover = {"tickvals": list(range(len(windows))), "ticktext": spans, "showticklabels": False, "ticks": ""}
+    figure.update_layout(xaxis4={**columns, **hover, "overlaying": "x3", "anchor": "y3", "showgrid": False})
     widest = max([drift.shap_share for window in windows for drift in window.features], default=1.0)
     # room for the percent beside the widest bar
     figure.update_xaxes(showticklabels=False, ticks="", range=[-1.8 * widest, 0], row=2, col=1)
@@ -263,6 +281,30 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.24 * top, top * 1.12], showgrid=False)
     charts.finish(figure, title=title, height=CHART_PX)
     return figure.update_layout(margin_t=68)
+
+
+def attributions(shares: Mapping[str, tuple[float, float]], *, title: str) -> go.Figure:
+    """Draw the SHAP share of the features that count most, in the baseline (grey) and in the window (blue)."""
+    ranked = sorted(shares, key=lambda name: (-max(shares[name]), name))[:ATTRIBUTIONS_MAX]
+    names = wording.labels(ranked, length=26)
+    figure = go.Figure()
+    for side, (colour, said) in enumerate(((BASELINE, "baseline"), (CURRENT, "window"))):
+        share = np.array([shares[name][side] for name in ranked])
+        figure.add_trace(
+            go.Scatter(
+                x=share, y=names, mode="markers", marker={"size": 10, "color": colour},
+                hovertemplate=f"%{{y}}, {said}: %{{x:.1%}}<extra></extra>",
+            )
+        )  # fmt: skip
+    for place, name in enumerate(ranked):
+        was, now = shares[name]
+        figure.add_shape(
+            type="line", x0=was, x1=now, y0=place, y1=place, line={"color": GUIDE, "width": 3}, layer="below"
+        )
+    figure.update_xaxes(title="SHAP share", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(type="category", categoryorder="array", categoryarray=names, range=[len(names) - 0.5, -0.5])
+    sides = charts.key([(BASELINE, "baseline"), (CURRENT, "this window")])
+    return charts.finish(figure, title=title, height=116 + 24 * len(names), subtitle=sides)
 
 
 def _apart(points: Sequence[tuple[str, float, float]]) -> set[str]:

@@ -130,7 +130,12 @@ def next_step(label: str, page: str, *, key: str, why: str = "", query: Mapping[
 
 
 def chart(
-    figure: go.Figure, *, key: str, alt: str, table: Rows = (), on_point: Callable[[list[Any]], None] | None = None
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    table: Rows | Callable[[], Rows] = (),
+    on_point: Callable[[list[Any]], None] | None = None,
 ) -> None:
     """Draw a chart with its table and CSV download folded below.
 
@@ -142,8 +147,8 @@ def chart(
         Unique on the page.
     alt : str
         What the chart shows, for those who do not see it.
-    table : rows, optional
-        The same figures as a table.
+    table : rows or callable, optional
+        The same figures as a table; a callable makes a large one when it is unfolded.
     on_point : callable, optional
         Gets the ``customdata`` of a clicked point, before the page runs again: set widget state there.
     """
@@ -160,15 +165,16 @@ def chart(
             fold = st.popover("Table", icon=":material/table:", type="tertiary", key=f"{key}_fold", on_change="rerun")
             with fold:
                 if fold.open:
+                    rows = table() if callable(table) else table
                     st.dataframe(
-                        plain(table[:ROWS_MAX]),
+                        plain(rows[:ROWS_MAX]),
                         hide_index=True,
                         key=f"{key}_rows",
                         alt=alt,
                         placeholder=wording.DASH,
                         width=TABLE_PX,
                     )
-                    download_csv("Download CSV", table, name=f"{key}.csv", key=f"{key}_csv")
+                    download_csv("Download CSV", rows, name=f"{key}.csv", key=f"{key}_csv")
 
 
 def table(

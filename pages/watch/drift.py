@@ -1,11 +1,11 @@
-"""The drift page: which change matters, and what exactly changed."""
+"""The drift page: which change matters, since when, and what exactly changed."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages.ui import panels, session
-from pages.watch import evidence, reads, words
+from pages.watch import detail, detailwords, evidence, reads, rule, words
 
 schema = session.model()
 if schema is None:
@@ -28,34 +28,37 @@ if champion is None:
     )
     st.stop()
 
-latest = session.cached(reads.report, schema.model, None)
+latest = session.cached(reads.checked, schema.model, None)
 size = evidence.size_choice(schema, latest)
-report = session.cached(reads.report, schema.model, size)
-windows = reads.inside(report.windows, session.period()) if report else ()
-if not windows:
-    evidence.nothing_checked(schema, size, report)
+same = latest is not None and latest.report.window == size
+seen = latest if same else session.cached(reads.checked, schema.model, size)
+windows = reads.inside(seen.report.windows, session.period()) if seen else ()
+if seen is None or not windows:
+    evidence.nothing_checked(schema, seen, latest=latest, size=size)
     st.stop()
 
 feature, window = evidence.picked(windows)
 found = next(drift for drift in window.features if drift.feature == feature)
-policy = session.store().policy
 
 paged = reads.last_paged(windows, window)
-short = all(reads.undecided(w) for w in windows)
 text, state = words.drift(window, schema)
-if short:
-    text = words.too_short(windows, rows_min=policy.window_rows_min)
-panels.sentence(text + words.earlier(paged, schema), state=state)
-evidence.controls(schema, report, size=size, paged=paged)
+if all(reads.undecided(w) for w in windows):
+    text = words.too_short(windows, rows_min=session.store().policy.window_rows_min)
+leading = words.matters(window)
+lasting = detailwords.since(windows, window, leading[0].feature, schema) if leading else ""
+panels.sentence(text + lasting + words.earlier(paged, schema), state=state)
+evidence.controls(schema, seen, latest=latest, size=size, paged=paged, leading=leading)
 
 evidence.heat(windows, schema, feature=feature, window=window)
+rule.why(seen, schema)
 
 st.subheader("What exactly changed?", anchor=False)
 evidence.selectors(windows, schema, feature=feature, window=window)
-st.markdown(words.in_words(found, window, schema))
-panels.facts(words.facts(found, policy), key="facts")
+detail.cell(found, window, seen, schema)
 
 pair = None
 with session.guard():
-    pair = session.cached(reads.distribution, schema.model, feature, window.start, window.end)
+    pair = session.cached(reads.distribution, seen, feature, window.start, exact=False)
 evidence.figures(pair, found, window, windows, schema)
+detail.distances(found, window, seen)
+detail.closer_look(window, schema)

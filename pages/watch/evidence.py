@@ -10,7 +10,8 @@ import streamlit as st
 
 from pages.ui import charts, drift_charts, panels, session, wording
 from pages.ui.charts import Line
-from pages.watch import reads, words
+from pages.watch import needs, reads, sizes, words
+from pages.watch.reads import Checked
 from pipeline_core.records import (
     AlertLevel,
     Distribution,
@@ -18,45 +19,40 @@ from pipeline_core.records import (
     FeatureDrift,
     Schema,
     TimeUnit,
-    WatchReport,
     WindowReport,
 )
 
-CLOCK_SIZES = ("7d", "30d", "90d", "1000rows")
-ORDER_SIZES = ("1000rows", "5000rows")
-CELLS_MAX = charts.POINTS_MAX
+CELLS_MAX = 20_000
 
 
-def size_words(size: str) -> str:
-    """Give a window length in words: ``7d`` -> ``7 days``."""
-    for unit, noun in (("rows", "row"), ("d", "day"), ("h", "hour")):
-        if size.endswith(unit) and size.removesuffix(unit).isdigit():
-            return wording.count(int(size.removesuffix(unit)), noun)
-    return size
-
-
-def size_choice(schema: Schema, latest: WatchReport | None) -> str:
+def size_choice(schema: Schema, latest: Checked | None) -> str:
     """Give the window length that the URL asks for, or that of the latest check."""
     options, chosen = _sizes(schema, latest), session.asked("size")
-    return chosen if chosen in options else latest.window if latest is not None else options[0]
+    return chosen if chosen in options else latest.report.window if latest is not None else sizes.usual(schema)[0]
 
 
-def _sizes(schema: Schema, latest: WatchReport | None) -> list[str]:
-    usual = CLOCK_SIZES if schema.time_unit in {TimeUnit.CLOCK, TimeUnit.DAY} else ORDER_SIZES
-    own = [latest.window] if latest is not None and latest.window not in usual else []
-    return [*own, *usual]
+def _sizes(schema: Schema, latest: Checked | None) -> list[str]:
+    newest = None if latest is None else latest.report
+    return sizes.offered(schema, newest, rows_min=session.store().policy.window_rows_min)
 
 
-def controls(schema: Schema, report: WatchReport | None, *, size: str, paged: WindowReport | None = None) -> None:
-    """Draw the window length, the jump to what last paged, when it was checked, and the button that checks now."""
-    latest = session.cached(reads.report, schema.model, None)
+def controls(
+    schema: Schema,
+    seen: Checked | None,
+    *,
+    latest: Checked | None,
+    size: str,
+    paged: WindowReport | None = None,
+    leading: Sequence[FeatureDrift] = (),
+) -> None:
+    """Draw the window length, the next step, when it was checked, and the button that checks now."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
         st.session_state["size_pick"] = size
         st.segmented_control(
             "Window length",
             _sizes(schema, latest),
             required=True,
-            format_func=size_words,
+            format_func=sizes.size_words,
             key="size_pick",
             on_change=lambda: session.ask(size=st.session_state["size_pick"]),
         )
@@ -66,18 +62,12 @@ def controls(schema: Schema, report: WatchReport | None, *, size: str, paged: Wi
             icon=":material/refresh:",
             key="check_now",
             disabled=busy,
-            type="primary" if report is None else "secondary",
-            help="A check is running."
-            if busy
-            else "Compare every window with the rows that the champion was fitted on.",
+            type="primary" if seen is None else "secondary",
+            help="A check is running." if busy else "Compare every window with its baseline.",
         )
-        if paged is not None:
-            where = {"window": wording.window_key(paged.start), "feature": words.matters(paged)[0].feature}
-            st.button(
-                "Show the last page", icon=":material/history:", key="show_paged", type="primary",
-                on_click=lambda: session.ask(**where),
-            )  # fmt: skip
-        if report is not None:
+        _next_step(schema, paged, leading)
+        if seen is not None:
+            report = seen.report
             against = (
                 f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')}"
             )
@@ -91,25 +81,39 @@ def controls(schema: Schema, report: WatchReport | None, *, size: str, paged: Wi
             st.rerun()
 
 
-def nothing_checked(schema: Schema, size: str, report: WatchReport | None) -> None:
+def _next_step(schema: Schema, paged: WindowReport | None, leading: Sequence[FeatureDrift]) -> None:
+    """Draw the way to the alert of what pages here, or to the window that last did."""
+    if paged is not None:
+        where = {"window": wording.window_key(paged.start), "feature": words.matters(paged)[0].feature}
+        st.button(
+            "Show the last page", icon=":material/history:", key="show_paged", type="primary",
+            on_click=lambda: session.ask(**where),
+        )  # fmt: skip
+    elif leading:
+        groups = needs.needs(session.cached(reads.alerts, schema.model))
+        mine = next((group.key for group in groups if group.alert.feature == leading[0].feature), None)
+        panels.link("Open the runbook", "alerts", query=None if mine is None else {"alert": mine})
+
+
+def nothing_checked(schema: Schema, seen: Checked | None, *, latest: Checked | None, size: str) -> None:
     """Say why there is no window to show, and hold the button that makes them."""
-    if report is not None and report.windows:
+    if seen is not None and seen.report.windows:
         st.title("No window lies in the chosen period.", anchor=False)
         st.markdown(
-            f"There are {wording.count(len(report.windows), 'window')} outside it. Pick **All** in the sidebar."
+            f"There are {wording.count(len(seen.report.windows), 'window')} outside it. Pick **All** in the sidebar."
         )
-    elif report is not None:
+    elif seen is not None:
         st.title("No data has come in since the champion was trained.", anchor=False)
         st.markdown("Receive a later batch; its windows are then compared with the training data.")
         panels.next_step("Receive a batch", "batches", key="receive")
         return
     else:
-        st.title(f"Not checked in windows of {size_words(size)} yet.", anchor=False)
+        st.title(f"Not checked in windows of {sizes.size_words(size)} yet.", anchor=False)
         st.markdown(
             "A check compares each window of later data with the rows that the champion was fitted on, feature by feature, and "
             "shows here which change matters."
         )
-    controls(schema, report, size=size)
+    controls(schema, seen, latest=latest, size=size)
 
 
 def picked(windows: Sequence[WindowReport]) -> tuple[str, WindowReport]:
@@ -182,10 +186,11 @@ def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, 
     )
 
 
-def pick(clicked: Sequence[Any]) -> None:
-    """Take a clicked cell of the heat map into the URL."""
+def pick(clicked: Sequence[Any], names: Sequence[str], drawn: Sequence[WindowReport]) -> None:
+    """Take a clicked cell of the heat map into the URL: row and column of what is drawn."""
     if len(clicked) >= 2:
-        session.ask(feature=str(clicked[0]), window=str(clicked[1]))
+        row, column = int(clicked[0]), int(clicked[1])
+        session.ask(feature=names[row], window=wording.window_key(drawn[column].start))
 
 
 def pick_feature(clicked: Sequence[Any]) -> None:
@@ -198,10 +203,8 @@ def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, windo
     """Draw the heat map of the features that matter most, or of all where that was asked for."""
     total = len(window.features)
     most = total if st.session_state.get("heat_all") else drift_charts.FEATURES_MAX
-    shown = len(drift_charts.shown_features(windows, most=most))
-    drawn, cut = windows[-max(1, CELLS_MAX // max(shown, 1)) :], ""
-    if len(drawn) < len(windows):
-        cut = f" The newest {len(drawn)} of {len(windows)} windows are drawn; the period in the sidebar and the table reach the others."
+    names = drift_charts.shown_features(windows, most=most)
+    drawn, cut = _drawn(windows, window, room=max(1, CELLS_MAX // max(len(names), 1)))
     panels.chart(
         drift_charts.heat_map(
             drawn,
@@ -211,9 +214,9 @@ def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, windo
             most=most,
         ),
         key="heat",
-        alt=f"Effect of {shown} of {total} features, by SHAP share, in {len(drawn)} windows; the top row is the weighted drift",
-        table=heat_rows(windows, schema),
-        on_point=pick,
+        alt=f"Effect of {len(names)} of {total} features, by SHAP share, in {len(drawn)} windows; the top row is the weighted drift",
+        table=lambda: heat_rows(windows, schema),
+        on_point=lambda clicked: pick(clicked, drift_charts.shown_features(drawn, most=most), drawn),
     )
     st.markdown(legend(windows, cut=cut))
     if total > drift_charts.FEATURES_MAX:
@@ -221,6 +224,16 @@ def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, windo
             f"Show all {total} features, not only the {drift_charts.FEATURES_MAX} that matter or moved most",
             key="heat_all",
         )
+
+
+def _drawn(windows: Sequence[WindowReport], window: WindowReport, *, room: int) -> tuple[Sequence[WindowReport], str]:
+    """Give the newest windows that there is room for, back to the chosen one, and what is left out."""
+    if len(windows) <= room:
+        return windows, ""
+    end = len(windows) if window in windows[-room:] else min(len(windows), windows.index(window) + room // 2)
+    first = max(0, end - room)
+    told = f" Windows {first + 1:,} to {end:,} of {len(windows):,} are drawn; the table holds all."
+    return windows[first:end], told
 
 
 def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
@@ -235,6 +248,8 @@ def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
         told.append(f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little.")
     if any(drift.state is DriftState.UNCLEAR for drift in features):
         told.append("Stroke: too few rows to say.")
+    if any(window.calibrated and window.weighted_limit is not None for window in windows):
+        told.append("Dotted: 95 % of healthy windows stay below.")
     return f":small[{' '.join(told)} The stronger the blue, the further from the baseline. Click a cell to see what changed.{cut}]"
 
 

@@ -13,6 +13,7 @@ from pipeline_core.flows import watch
 from pipeline_core.records import (
     Alert,
     AlertLevel,
+    BaselineChoice,
     BatchReport,
     BatchStatus,
     Distribution,
@@ -85,9 +86,30 @@ def champion(store: Store, model: str) -> ModelVersion | None:
     return store.models.champion(model)
 
 
-def distribution(store: Store, model: str, feature: str, start: datetime, end: datetime) -> Distribution:
-    """Read a feature's distribution in baseline and window."""
-    return watch.distribution(store, model, feature=feature, start=start, end=end)
+@dataclass(frozen=True, slots=True, eq=False)
+class Checked:
+    """An answer of ``check`` as an argument of cached reads: it is read once and known by its identity."""
+
+    report: WatchReport
+
+
+def checked(store: Store, model: str, size: str | None) -> Checked | None:
+    """Read the champion's latest check, of one window length or of any."""
+    found = report(store, model, size)
+    return None if found is None else Checked(found)
+
+
+def distribution(store: Store, seen: Checked, feature: str, start: datetime, *, exact: bool) -> Distribution:
+    """Read a feature's distribution in a window of a check and in its baseline; ``exact``: with the KS from the rows."""
+    window = next(w for w in seen.report.windows if w.start == start)
+    return watch.distribution(
+        store, seen.report.model, feature=feature, start=start, end=window.end, exact=exact, report=seen.report
+    )
+
+
+def choices(store: Store, model: str) -> tuple[BaselineChoice, ...]:
+    """Read what people chose as the baseline, newest first."""
+    return store.choices.list(model)
 
 
 def report(store: Store, model: str, size: str | None) -> WatchReport | None:

@@ -13,7 +13,7 @@ from streamlit.typing import UploadedFile
 
 from pages.intake import arrival
 from pages.ui import session, wording
-from pages.watch import evidence
+from pages.watch import sizes
 from pipeline_core.records import Schema, TimeUnit
 
 SHORTEST, AT_ONCE = "the shortest that fits", "with the row"
@@ -65,16 +65,16 @@ def _history() -> tuple[UploadedFile | None, str]:
 def _choices(schema: Schema) -> dict[str, Any]:
     """Ask how it is replayed; give the arguments of the verb."""
     timed = schema.time_unit in {TimeUnit.CLOCK, TimeUnit.DAY}
-    sizes = evidence.CLOCK_SIZES if timed else evidence.ORDER_SIZES
+    lengths = sizes.usual(schema)
     window, delay, until = st.columns(3, gap="medium", vertical_alignment="bottom")
     size = window.selectbox(
-        "Window", [SHORTEST, *sizes], key="replay_window", accept_new_options=True,
-        format_func=lambda size: size if size == SHORTEST else evidence.size_words(size),
+        "Window", [SHORTEST, *lengths], key="replay_window", accept_new_options=True,
+        format_func=lambda size: size if size == SHORTEST else sizes.size_words(size),
         help="As a check takes it: 6h, 7d, 1w, 1mo, 7d/1d (7 days, every day), 1000rows.",
     )  # fmt: skip
     late = delay.selectbox(
         "Labels are known", [AT_ONCE, *(CLOCK_DELAYS if timed else ORDER_DELAYS)], key="replay_delay", accept_new_options=True,
-        format_func=lambda delay: delay if delay == AT_ONCE else f"{evidence.size_words(delay)} after it",
+        format_func=lambda delay: delay if delay == AT_ONCE else f"{sizes.size_words(delay)} after it",
         help="So long after its event the truth about a row is known. What is not known by the end counts as unknown.",
     )  # fmt: skip
     with until:

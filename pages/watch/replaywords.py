@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pages.ui import wording
 from pages.ui.panels import Fact, Rows
 from pages.ui.wording import State
-from pages.watch import evidence, words
+from pages.watch import sizes, words
 from pages.watch.replayreads import Replayed
 from pipeline_core.flows.replayed import ReplayReport, ReplayWindow
 from pipeline_core.records import AlertLevel, Measured, ModelVersion, Schema
@@ -50,7 +50,7 @@ def title(report: ReplayReport) -> str:
     for window in _levels(report, AlertLevel.PAGE):
         if window.drifted_features and window.top_feature:
             tops[window.top_feature] = tops.get(window.top_feature, 0) + 1
-    size = evidence.size_words(report.window)
+    size = sizes.size_words(report.window)
     if not tops:
         return f"Weighted drift in windows of {wording.plain(size)}: no feature would have paged"
     name = max(tops, key=lambda n: tops[n])
@@ -67,10 +67,10 @@ def facts(report: ReplayReport) -> list[Fact]:
     )
     out = "; ".join(f"{rows:,} {why}" for rows, why in parts if rows)
     calibrated = sum(w.calibrated for w in report.windows)
-    late = "with the row" if report.label_delay == "0" else f"{evidence.size_words(report.label_delay)} later"
+    late = "with the row" if report.label_delay == "0" else f"{sizes.size_words(report.label_delay)} later"
     return [
         Fact(label="Rows replayed", value=f"{report.replayed_rows:,} of {report.rows:,}", help=f"Left out: {out or 'none'}."),
-        Fact(label="Windows", value=f"{len(report.windows):,} of {wording.safe(evidence.size_words(report.window))}"),
+        Fact(label="Windows", value=f"{len(report.windows):,} of {wording.safe(sizes.size_words(report.window))}"),
         Fact(label="Calibrated", value=f"{calibrated:,} of {len(report.windows):,}", help=report.rule.words if report.rule else None),
         Fact(label="Labels known", value=wording.safe(late)),
     ]  # fmt: skip

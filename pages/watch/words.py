@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pages.ui import verdicts, wording
-from pages.ui.panels import Fact
 from pages.ui.wording import State
 from pages.watch import reads
 from pages.watch.needs import Need
 from pages.watch.reads import Seen
-from pipeline_core.policy import Policy
 from pipeline_core.records import (
     Alert,
     AlertLevel,
@@ -262,23 +260,6 @@ def strip_title(windows: Sequence[WindowReport], schema: Schema) -> str:
         return f"What happened in {wording.count(len(windows), 'window')}?"
     top = max(known, key=lambda window: window.weighted_drift or 0.0)
     return f"Drift that counts was largest {wording.during(top.start, top.end, schema)}"
-
-
-def facts(found: FeatureDrift, policy: Policy) -> list[Fact]:
-    """Give the figures of one feature in one window, each with its definition on hover."""
-    numeric = found.test == "ks"
-    nulls = found.nulls
-    before_after = f"{wording.percent(nulls.baseline)} → {wording.percent(nulls.current)}" if nulls else wording.DASH
-    return [
-        Fact(label="KS distance" if numeric else "JS distance", value=wording.number(found.effect), help="effect"),
-        Fact(label="Floor", value=wording.number(policy.drift_effect_min), help="floor"),
-        Fact(label="p", value=wording.p_value(found.p_value), help="p_value"),
-        Fact(label="p, adjusted", value=wording.p_value(found.p_adjusted), help="p_adjusted"),
-        Fact(label="Nulls, before → now", value=before_after, help="nulls"),
-        Fact(label="Smallest detectable", value=wording.number(found.smallest_detectable), help="smallest_detectable"),
-        Fact(label="SHAP share", value=f"{wording.percent(found.shap_share)} (#{found.shap_rank})", help="shap_share"),
-        Fact(label="Contribution", value=wording.number(found.contribution), help="contribution"),
-    ]
 
 
 def drift_row(found: FeatureDrift) -> dict[str, object]:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Required, TypedDict, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,6 +63,15 @@ class _Bench:
     seen: Watched
     policy: Policy
     scores: ColumnCounts | None
+
+
+class Asked(TypedDict, total=False):
+    """Which distribution is meant: ``start`` and ``end`` of the window, ``exact``, and the ``report`` that holds it."""
+
+    start: Required[datetime]
+    end: Required[datetime]
+    exact: bool
+    report: WatchReport | None
 
 
 def check(
@@ -154,9 +164,7 @@ def check(
     return _kept(store, report)
 
 
-def distribution(
-    store: Store, model: str, *, feature: str, start: datetime, end: datetime, exact: bool = False
-) -> Distribution:
+def distribution(store: Store, model: str, *, feature: str, **asked: Unpack[Asked]) -> Distribution:
     """Give one feature in a window and in the window's baseline, ready to draw.
 
     Parameters
@@ -167,11 +175,10 @@ def distribution(
         The model's name.
     feature : str
         Its display name.
-    start, end : datetime
-        Of the window, as ``check`` reported it; any other time is taken as from ``start`` to before ``end``, and held
-        against the champion's fitted rows.
-    exact : bool
-        Read the rows of the cells that decide the KS distance again.
+    **asked
+        ``start`` and ``end`` of the window, as ``check`` reported it; any other time is taken as from ``start`` to before
+        ``end``, and held against the champion's fitted rows. ``exact``: read the rows of the cells that decide the KS
+        distance again. ``report``: the check that the window is of, where the caller has it; none: the newest.
 
     Returns
     -------
@@ -187,10 +194,11 @@ def distribution(
     champion = _champion(store, model)
     seen = watched(store, champion)
     column = _feature(seen, feature)
+    start, end = asked["start"], asked["end"]
     if end < start:
         raise InvalidDefinition(f"The window ends at {end:%Y-%m-%d %H:%M}, before it starts at {start:%Y-%m-%d %H:%M}.")
     grid = grid_of(seen.schema, column.column_id)
-    report = store.signals.watch(model, version=champion.version)
+    report = asked.get("report") or store.signals.watch(model, version=champion.version)
     ends = [(w.start, w.end) for w in report.windows] if report else []
     with store.work_dir() as work, DuckEngine(work=work) as engine:
         if report is not None and (start, end) in ends:
@@ -201,7 +209,7 @@ def distribution(
         learned = profiling.columns(store.models.baseline(model, champion.version)).get(column.column_id)
         base = base if base.rows else learned or baselines.NOTHING
         found = profiling.distribution(base, now, grid=grid, feature=feature)
-        if exact and base.known and now.known:
+        if asked.get("exact") and base.known and now.known:
             distance = _exact(store, engine, seen, grid=grid, span=(start, end), pair=(base, now))
             found = replace(found, exact_ks=distance)
     return found

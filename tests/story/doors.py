@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,7 +114,9 @@ class Shop:
                     "/models/api/batches", content=content, headers={"Content-Type": "application/json"}, timeout=60
                 )
 
-        reply = asyncio.run(ask())
+        # in a thread of its own: a browser test of the same process may have left its event loop running in this one
+        with ThreadPoolExecutor(1) as pool:
+            reply = pool.submit(asyncio.run, ask()).result()
         said = reply.json()
         if "batch_id" not in said:
             assert reply.status_code == 422, said

@@ -18,7 +18,7 @@ from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, DriftState, FeatureDrift, NullChange, Schema
 from pipeline_core.stages.drift import saying
 from pipeline_core.stages.drift.comparing import KS, SYMBOLS, Compared, Counted, compared
-from pipeline_core.stages.drift.weighing import Floats, Laid, Past, Seen, Weighed
+from pipeline_core.stages.drift.weighing import Floats, Laid, Past, Pool, Seen, Weighed
 from pipeline_core.stats.cubes import cube
 from pipeline_core.stats.moves import Moves
 
@@ -65,8 +65,8 @@ def judge(
 ) -> Judged:
     """Judge every window, the healthy past first.
 
-    Windows with fewer rows than the policy asks are not judged. Where the healthy past (and the live windows since, as
-    long as they did not page) has ``healthy_windows_min`` windows, a feature has drifted when its effect reaches the floor
+    Windows with fewer rows than the policy asks are not judged. Where the healthy past (and the live windows since, but for
+    changes that lasted: ``weighing.Pool``) has ``healthy_windows_min`` windows, a feature has drifted when its effect reaches the floor
     and its maxT-adjusted p-value is at most alpha (``stats.calibration``); before that when the Benjamini-Hochberg
     adjusted p-value is, and no healthy window showed as much. Null shares need ``null_alpha`` as well.
     New levels count when their share exceeds what the baseline's once-seen levels predict (Good-Turing) by the policy's
@@ -140,19 +140,16 @@ class _Court(Weighed):
     def judged(self, evidence: Sequence[Evidence]) -> Judged:
         calm = [place for place in range(self.laid.healthy) if self.laid.comparable[place]]
         fired = self.fired(calm)
-        past, pool, windows = Past(self.policy.alert_windows_of), list(calm), []
-        enough = len(calm) >= self.policy.healthy_windows_min
+        past, windows = Past(self.policy.alert_windows_of), []
+        pool = Pool(calm, enough=self.policy.healthy_windows_min, policy=self.policy)
         for place in range(self.laid.healthy, len(self.laid.rows)):
             given = evidence[place - self.laid.healthy] if evidence else {}
-            seen = self.seen(place, pool, hard=tuple(given.get(c.column.name, ()) for c in self.columns))
+            seen = self.seen(place, pool.places, hard=tuple(given.get(c.column.name, ()) for c in self.columns))
             lasted, weighted = past.add(seen)
-            drift = self._told(place, seen, lasted, weighted)
-            windows.append(drift)
-            # what has paged is no healthy past; windows that merely stood out once are, or the tail would be cut off
-            paged = drift.weighted_level is AlertLevel.PAGE or any(f.alert is AlertLevel.PAGE for f in drift.features)
-            if not enough and not paged and self.laid.comparable[place]:
-                pool.append(place)
-        sure = any(window.calibrated for window in windows) or (enough and not windows)
+            windows.append(self._told(place, seen, lasted, weighted))
+            if self.laid.comparable[place]:
+                pool.add(place, seen)
+        sure = any(window.calibrated for window in windows) or (pool.enough and not windows)
         count = max((window.healthy for window in windows), default=len(calm))
         return Judged(
             windows=tuple(windows),

@@ -73,6 +73,38 @@ class Past:
         return np.sum(self.drifted, axis=0), sum(self.weighted)
 
 
+class Pool:
+    """The healthy windows so far: the reference ones, and while they are too few, live ones that proved to be healthy.
+
+    A live window is taken once the windows after it are known. One that merely stood out is healthy too, or the tail of
+    chance would be cut off; one that began or belonged to a change that lasted is not, or the change would hide itself.
+    """
+
+    def __init__(self, calm: Sequence[int], *, enough: int, policy: Policy) -> None:
+        self.places, self.enough = list(calm), len(calm) >= enough
+        self._length, self._least = policy.alert_windows_of, policy.alert_windows_min
+        self._recent: deque[tuple[int, Seen]] = deque()
+        self._ill: set[int] = set()
+
+    def add(self, place: int, seen: Seen) -> None:
+        """Take note of a live window, in time order."""
+        if self.enough or seen.small:
+            return
+        self._recent.append((place, seen))
+        drifted = np.array([one.drifted for _, one in self._recent])
+        lasting = drifted.sum(axis=0) >= self._least
+        weighted = sum(one.weighted for _, one in self._recent) >= self._least
+        self._ill |= {
+            number
+            for (number, one), flags in zip(self._recent, drifted, strict=True)
+            if bool((flags & lasting).any()) or (weighted and one.weighted) or bool(one.nulls.any()) or any(one.hard)
+        }
+        if len(self._recent) == self._length:
+            oldest, _ = self._recent.popleft()
+            if oldest not in self._ill:
+                self.places.append(oldest)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Laid:
     """The windows of a check in time order, the healthy past first.

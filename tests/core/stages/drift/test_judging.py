@@ -476,10 +476,27 @@ def test_what_healthy_windows_show_as_well_is_no_drift_and_what_they_do_not_is()
 def test_quiet_live_windows_join_the_healthy_ones_until_there_are_enough() -> None:
     base = mixed(5000, 1)
     found = judged(base, [*quiet(12), *quiet(10, seed=200)], healthy=12)
-    assert [window.calibrated for window in found.windows] == [False] * 7 + [True] * 3
-    assert found.windows[7].healthy == 19
+    # a window is taken once the two after it are known
+    assert [window.calibrated for window in found.windows] == [False] * 9 + [True]
+    assert found.windows[9].healthy == 19
     words = judged(base, [*quiet(12), *quiet(1, seed=200)], healthy=12).words
     assert "Uncalibrated; 12 healthy windows are here, 19 are needed" in words
+
+
+def test_a_change_that_lasts_does_not_become_what_it_is_measured_by() -> None:
+    base = mixed(5000, 1)
+    long = [*quiet(18), *quiet(4, seed=300), *quiet(6, shift=0.8, seed=200)]
+    moved = judged(base, long, healthy=18, shares=TOP).windows[4:]
+    assert [level_of(window) for window in moved] == [AlertLevel.WATCH] + [AlertLevel.PAGE] * 5
+    assert {window.healthy for window in moved[2:]} == {22}
+    assert all(named(window)["income"].healthy_effect < 0.1 for window in moved)  # type: ignore[operator]
+
+
+def test_a_window_that_stood_out_once_is_part_of_the_healthy_ones() -> None:
+    live = [*quiet(2, seed=300), *quiet(1, shift=0.8, seed=200), *quiet(4, seed=400)]
+    found = judged(mixed(5000, 1), [*quiet(12), *live], healthy=12, shares=TOP).windows
+    assert [level_of(window) for window in found] == [AlertLevel.NONE] * 2 + [AlertLevel.WATCH] + [AlertLevel.NONE] * 4
+    assert [window.healthy for window in found] == [12, 12, 12, 13, 14, 15, 16]
 
 
 def test_a_column_of_the_calendar_never_alerts_nor_weighs() -> None:

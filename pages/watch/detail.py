@@ -1,0 +1,103 @@
+"""Blocks on one feature in one window: state, figures, hard evidence, and what a closer look at the rows found.
+
+Neighbours: ``evidence`` draws the map and the distributions, ``detailwords`` has the sentences.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import drift_charts, panels, session, wording
+from pages.watch import detailwords, reads, words
+from pages.watch.reads import Checked
+from pipeline_core.records import Examination, FeatureDrift, Schema, WindowReport
+
+EVIDENCE_MAX = 3
+SEGMENT_COLUMNS = {
+    **{
+        name: st.column_config.NumberColumn(format="%.3g") for name in ("Effect inside", "Effect overall", "p adjusted")
+    },
+    "Share of rows": st.column_config.NumberColumn(format="percent"),
+}
+
+
+def cell(found: FeatureDrift, window: WindowReport, seen: Checked, schema: Schema) -> None:
+    """Draw the state, what happened in words, the figures, and evidence that needs no statistics."""
+    policy = session.store().policy
+    st.markdown(detailwords.state(found))
+    st.markdown(words.in_words(found, window, schema))
+    panels.facts(detailwords.facts(found, window, report=seen.report, schema=schema, policy=policy), key="facts")
+    look = window.examined
+    told = found.hard_evidence[:EVIDENCE_MAX]
+    verdict = look.coherence if look is not None else None
+    if not told and verdict is None:
+        return
+    with st.container(border=True, key="hard_evidence", gap="xsmall"):
+        if verdict is not None:
+            st.markdown(detailwords.verdict(verdict))
+        for text in told:
+            st.markdown(f":red[{wording.icon(wording.State.PAGE)} **Hard evidence**] {wording.safe(text, length=500)}")
+        if len(found.hard_evidence) > EVIDENCE_MAX:
+            st.caption(f"{len(found.hard_evidence) - EVIDENCE_MAX} more: see the batches of this window.")
+
+
+def closer_look(window: WindowReport, schema: Schema) -> None:
+    """Draw what a look at the rows found: joint impact, domain test, attributions, segments; or why there was none."""
+    look = window.examined
+    if look is None:
+        st.caption(f":material/search_off: {detailwords.unlooked(None, session.store().policy)}")
+        return
+    st.subheader("What do the rows say?", anchor=False)
+    if look.reason:
+        st.caption(f":material/info: {wording.safe(look.reason, length=300)}")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.caption(
+            f"{wording.count(look.rows, 'row')} of the window against {wording.count(look.baseline_rows, 'row')} of the baseline"
+        )
+        if together := detailwords.joint(look, schema):
+            st.markdown(together)
+        st.markdown(detailwords.domain(look))
+        _segments(look)
+    with right:
+        _attributions(look)
+
+
+def _segments(look: Examination) -> None:
+    if not look.segments:
+        st.markdown("Segments: in none did a feature drift clearly more than in the whole window.")
+        return
+    st.markdown(f"**{wording.count(len(look.segments), 'segment')}** drifted more than the whole window:")
+    panels.table(
+        detailwords.segments(look),
+        key="segments",
+        alt="Features that drifted inside a segment, largest effect first",
+        columns=SEGMENT_COLUMNS,
+    )
+
+
+def _attributions(look: Examination) -> None:
+    if not look.attributions:
+        st.caption("SHAP shares of this window were not measured.")
+        return
+    panels.chart(
+        drift_charts.attributions(look.attributions, title=detailwords.attributions_title(look)),
+        key="attributions",
+        alt="SHAP share of the features that count most, in the baseline and in this window",
+        table=[
+            {"Feature": name, "SHAP share, baseline": was, "SHAP share, window": now}
+            for name, (was, now) in sorted(look.attributions.items(), key=lambda item: -max(item[1]))
+        ],
+    )
+
+
+def distances(found: FeatureDrift, window: WindowReport, seen: Checked) -> None:
+    """Draw PSI, Jensen-Shannon, Wasserstein and the exact KS once somebody unfolds them: rows are read then."""
+    fold = st.expander(
+        "Other distances: PSI, Jensen-Shannon, Wasserstein, exact KS", key="distances", on_change="rerun"
+    )
+    with fold:
+        if fold.open:
+            with session.guard(), st.spinner("Reading rows again"):
+                pair = session.cached(reads.distribution, seen, found.feature, window.start, exact=True)
+                panels.facts(detailwords.distances(pair), key="distance_facts")
