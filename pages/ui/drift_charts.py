@@ -68,7 +68,7 @@ def heat_map(
     Returns
     -------
     Figure
-        Each cell can be hovered and clicked; its ``customdata`` is (row in ``shown_features``, place of the window, effect).
+        Each cell can be hovered and clicked; its ``customdata`` is (row in ``shown_features`` x windows + place of the window, effect).
         Names stand on the axes once, not in every cell, so that a year of days stays light.
     """
     names = shown_features(windows, most=most)
@@ -77,7 +77,7 @@ def heat_map(
         rows=2, cols=2, column_widths=[0.13, 0.87], row_heights=[64, max(ROW_PX * len(names), 60)], shared_xaxes=True,
         horizontal_spacing=0.006, vertical_spacing=0.02, specs=[[None, {}], [{}, {}]],
     )  # fmt: skip
-    _weighted_row(figure, windows, schema=schema)
+    _weighted_row(figure, windows)
     _share_bars(figure, [share[name] for name in names])
     _cells(figure, windows, names=names)
     if picked is not None:
@@ -88,17 +88,13 @@ def heat_map(
     return figure
 
 
-def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema: Schema) -> None:
-    levels = [_level(window) for window in windows]
-    colours = [BASELINE if level is AlertLevel.NONE else STATE_COLOURS[wording.state_of(level)] for level in levels]
-    words = [
-        f"{wording.span(w.start, w.end, schema)}: weighted drift {wording.number(w.weighted_drift)}"
-        f"{_limit_words(w)}, {wording.word(wording.state_of(level))}"
-        for w, level in zip(windows, levels, strict=True)
-    ]
+def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport]) -> None:
+    states = [wording.state_of(_level(window)) for window in windows]
+    colours = [BASELINE if state is State.OK else STATE_COLOURS[state] for state in states]
     bars = go.Bar(
         x=np.arange(len(windows)), y=charts.values([w.weighted_drift for w in windows]), marker_color=colours,
-        customdata=words, hovertemplate="%{customdata}<extra></extra>", unselected=_KEEP,
+        customdata=[wording.word(state) for state in states], unselected=_KEEP,
+        hovertemplate="%{x}: weighted drift %{y:.3f}, %{customdata}<extra></extra>",
     )  # fmt: skip
     figure.add_trace(bars, row=1, col=2)
     limits = charts.values([w.weighted_limit if w.calibrated else None for w in windows])
@@ -106,13 +102,6 @@ def _weighted_row(figure: go.Figure, windows: Sequence[WindowReport], *, schema:
         style = {"color": BASELINE, "width": 1.5, "dash": "dot", "shape": "hvh"}
         line = go.Scatter(x=np.arange(len(windows)), y=limits, mode="lines", line=style, hoverinfo="skip")
         figure.add_trace(line, row=1, col=2)
-
-
-def _limit_words(window: WindowReport) -> str:
-    """Say what the healthy windows stayed below, where that is known."""
-    if not window.calibrated or window.weighted_limit is None:
-        return ""
-    return f" (healthy windows stay below {wording.number(window.weighted_limit)})"
 
 
 def _level(window: WindowReport) -> AlertLevel:
@@ -154,7 +143,7 @@ def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequenc
     for said in dict.fromkeys(_state_words(drift) for _, _, drift in clicks):
         same = [click for click in clicks if _state_words(click[2]) == said]
         for start in range(0, len(same), charts.POINTS_MAX):
-            figure.add_trace(_click_layer(same[start : start + charts.POINTS_MAX], said))
+            figure.add_trace(_click_layer(same[start : start + charts.POINTS_MAX], said, width=len(windows)))
     for trace in _marks(clicks):
         figure.add_trace(trace, row=2, col=2)
 
@@ -166,10 +155,10 @@ def _state_words(drift: FeatureDrift) -> str:
     return "not measured" if drift.effect is None and drift.state is DriftState.UNCLEAR else drift.state.value
 
 
-def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str) -> go.Scatter:
-    data = [[y, x, None if drift.effect is None else round(drift.effect, 3)] for x, y, drift in clicks]
+def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str, *, width: int) -> go.Scatter:
+    data = [[y * width + x, None if drift.effect is None else round(drift.effect, 2)] for x, y, drift in clicks]
     hidden = {"marker": {"opacity": 0}}
-    effect = "" if said == "not measured" else "effect %{customdata[2]} · "
+    effect = "" if said == "not measured" else "effect %{customdata[1]} · "
     return go.Scatter(
         x=np.array([x for x, _, _ in clicks], dtype=np.uint16), y=np.array([y for _, y, _ in clicks], dtype=np.uint16),
         mode="markers", customdata=data, xaxis="x4", yaxis="y3", selected=hidden, unselected=hidden,
@@ -219,12 +208,12 @@ def _heat_axes(figure: go.Figure, windows: Sequence[WindowReport], *, names: Seq
     known = any(window.weighted_drift is not None for window in windows)
     weighted = {"title": "Weighted<br>drift", "nticks": 3} if known else {"showticklabels": False, "ticks": ""}
     figure.update_yaxes(weighted, showgrid=False, rangemode="tozero", side="right", row=1, col=2)
-    figure.update_xaxes(columns, showticklabels=False, row=1, col=2)
     figure.update_xaxes(columns, tickvals=ticks, ticktext=labels, tickangle=0, title=title, row=2, col=2)
     figure.update_yaxes(rows, ticktext=wording.labels(names, length=48), showticklabels=False, ticks="", row=2, col=2)
     figure.update_yaxes(rows, ticktext=wording.labels(names, length=30), row=2, col=1)
     spans = [wording.span(window.start, window.end, schema) for window in windows]
     hover = {"tickvals": list(range(len(windows))), "ticktext": spans, "showticklabels": False, "ticks": ""}
+    figure.update_xaxes(columns, **hover, row=1, col=2)
     figure.update_layout(xaxis4={**columns, **hover, "overlaying": "x3", "anchor": "y3", "showgrid": False})
     widest = max([drift.shap_share for window in windows for drift in window.features], default=1.0)
     # room for the percent beside the widest bar

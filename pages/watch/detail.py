@@ -8,9 +8,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import drift_charts, panels, session, wording
-from pages.watch import detailwords, reads, words
-from pages.watch.reads import Checked
-from pipeline_core.records import Examination, FeatureDrift, Schema, WindowReport
+from pages.watch import detailwords, evidence, words
+from pipeline_core.records import Examination, FeatureDrift, Schema, WatchReport, WindowReport
 
 EVIDENCE_MAX = 3
 SEGMENT_COLUMNS = {
@@ -21,12 +20,12 @@ SEGMENT_COLUMNS = {
 }
 
 
-def cell(found: FeatureDrift, window: WindowReport, seen: Checked, schema: Schema) -> None:
+def cell(found: FeatureDrift, window: WindowReport, report: WatchReport, schema: Schema) -> None:
     """Draw the state, what happened in words, the figures, and evidence that needs no statistics."""
     policy = session.store().policy
     st.markdown(detailwords.state(found))
     st.markdown(words.in_words(found, window, schema))
-    panels.facts(detailwords.facts(found, window, report=seen.report, schema=schema, policy=policy), key="facts")
+    panels.facts(detailwords.facts(found, window, report=report, schema=schema, policy=policy), key="facts")
     look = window.examined
     told = found.hard_evidence[:EVIDENCE_MAX]
     verdict = look.coherence if look is not None else None
@@ -91,7 +90,7 @@ def _attributions(look: Examination) -> None:
     )
 
 
-def distances(found: FeatureDrift, window: WindowReport, seen: Checked) -> None:
+def distances(found: FeatureDrift, window: WindowReport, report: WatchReport) -> None:
     """Draw PSI, Jensen-Shannon, Wasserstein and the exact KS once somebody unfolds them: rows are read then."""
     fold = st.expander(
         "Other distances: PSI, Jensen-Shannon, Wasserstein, exact KS", key="distances", on_change="rerun"
@@ -99,5 +98,7 @@ def distances(found: FeatureDrift, window: WindowReport, seen: Checked) -> None:
     with fold:
         if fold.open:
             with session.guard(), st.spinner("Reading rows again"):
-                pair = session.cached(reads.distribution, seen, found.feature, window.start, exact=True)
+                pair = session.cached(
+                    evidence.pair_of, report.model, report.window, found.feature, window.start, exact=True
+                )
                 panels.facts(detailwords.distances(pair), key="distance_facts")

@@ -28,13 +28,12 @@ if champion is None:
     )
     st.stop()
 
-latest = session.cached(reads.checked, schema.model, None)
+latest = session.cached(reads.report, schema.model, None)
 size = evidence.size_choice(schema, latest)
-same = latest is not None and latest.report.window == size
-seen = latest if same else session.cached(reads.checked, schema.model, size)
-windows = reads.inside(seen.report.windows, session.period()) if seen else ()
-if seen is None or not windows:
-    evidence.nothing_checked(schema, seen, latest=latest, size=size)
+report = evidence.checked(schema.model, size)
+windows = reads.inside(report.windows, session.period()) if report else ()
+if report is None or not windows:
+    evidence.nothing_checked(schema, report, latest=latest, size=size)
     st.stop()
 
 feature, window = evidence.picked(windows)
@@ -47,18 +46,18 @@ if all(reads.undecided(w) for w in windows):
 leading = words.matters(window)
 lasting = detailwords.since(windows, window, leading[0].feature, schema) if leading else ""
 panels.sentence(text + lasting + words.earlier(paged, schema), state=state)
-evidence.controls(schema, seen, latest=latest, size=size, paged=paged, leading=leading)
+evidence.controls(schema, report, latest=latest, size=size, paged=paged, leading=leading)
 
 evidence.heat(windows, schema, feature=feature, window=window)
-rule.why(seen, schema)
+rule.why(report, schema)
 
 st.subheader("What exactly changed?", anchor=False)
 evidence.selectors(windows, schema, feature=feature, window=window)
-detail.cell(found, window, seen, schema)
+detail.cell(found, window, report, schema)
 
 pair = None
 with session.guard():
-    pair = session.cached(reads.distribution, seen, feature, window.start, exact=False)
+    pair = session.cached(evidence.pair_of, schema.model, size, feature, window.start, exact=False)
 evidence.figures(pair, found, window, windows, schema)
-detail.distances(found, window, seen)
+detail.distances(found, window, report)
 detail.closer_look(window, schema)

@@ -11,7 +11,8 @@ import streamlit as st
 from pages.ui import charts, drift_charts, panels, session, wording
 from pages.ui.charts import Line
 from pages.watch import needs, reads, sizes, words
-from pages.watch.reads import Checked
+from pipeline_core.errors import NotFound
+from pipeline_core.flows import watch
 from pipeline_core.records import (
     AlertLevel,
     Distribution,
@@ -19,28 +20,44 @@ from pipeline_core.records import (
     FeatureDrift,
     Schema,
     TimeUnit,
+    WatchReport,
     WindowReport,
 )
+from pipeline_core.store import Store
 
 CELLS_MAX = 20_000
 
 
-def size_choice(schema: Schema, latest: Checked | None) -> str:
+def checked(model: str, size: str) -> WatchReport | None:
+    """Read the check in windows of that length; the newest one is not read twice."""
+    latest = session.cached(reads.report, model, None)
+    return latest if latest is not None and latest.window == size else session.cached(reads.report, model, size)
+
+
+def pair_of(store: Store, model: str, size: str, feature: str, start: datetime, *, exact: bool) -> Distribution:
+    """Read a feature's distribution in a window of a check and in its baseline; ``exact``: with the KS from the rows."""
+    report = checked(model, size)
+    if report is None:
+        raise NotFound(f"There is no check in windows of {size} any more. Check again.")
+    end = next((window.end for window in report.windows if window.start == start), start)
+    return watch.distribution(store, model, feature=feature, start=start, end=end, exact=exact, report=report)
+
+
+def size_choice(schema: Schema, latest: WatchReport | None) -> str:
     """Give the window length that the URL asks for, or that of the latest check."""
     options, chosen = _sizes(schema, latest), session.asked("size")
-    return chosen if chosen in options else latest.report.window if latest is not None else sizes.usual(schema)[0]
+    return chosen if chosen in options else latest.window if latest is not None else sizes.usual(schema)[0]
 
 
-def _sizes(schema: Schema, latest: Checked | None) -> list[str]:
-    newest = None if latest is None else latest.report
-    return sizes.offered(schema, newest, rows_min=session.store().policy.window_rows_min)
+def _sizes(schema: Schema, latest: WatchReport | None) -> list[str]:
+    return sizes.offered(schema, latest, rows_min=session.store().policy.window_rows_min)
 
 
 def controls(
     schema: Schema,
-    seen: Checked | None,
+    report: WatchReport | None,
     *,
-    latest: Checked | None,
+    latest: WatchReport | None,
     size: str,
     paged: WindowReport | None = None,
     leading: Sequence[FeatureDrift] = (),
@@ -62,12 +79,11 @@ def controls(
             icon=":material/refresh:",
             key="check_now",
             disabled=busy,
-            type="primary" if seen is None else "secondary",
+            type="primary" if report is None else "secondary",
             help="A check is running." if busy else "Compare every window with its baseline.",
         )
         _next_step(schema, paged, leading)
-        if seen is not None:
-            report = seen.report
+        if report is not None:
             against = (
                 f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')}"
             )
@@ -95,14 +111,14 @@ def _next_step(schema: Schema, paged: WindowReport | None, leading: Sequence[Fea
         panels.link("Open the runbook", "alerts", query=None if mine is None else {"alert": mine})
 
 
-def nothing_checked(schema: Schema, seen: Checked | None, *, latest: Checked | None, size: str) -> None:
+def nothing_checked(schema: Schema, report: WatchReport | None, *, latest: WatchReport | None, size: str) -> None:
     """Say why there is no window to show, and hold the button that makes them."""
-    if seen is not None and seen.report.windows:
+    if report is not None and report.windows:
         st.title("No window lies in the chosen period.", anchor=False)
         st.markdown(
-            f"There are {wording.count(len(seen.report.windows), 'window')} outside it. Pick **All** in the sidebar."
+            f"There are {wording.count(len(report.windows), 'window')} outside it. Pick **All** in the sidebar."
         )
-    elif seen is not None:
+    elif report is not None:
         st.title("No data has come in since the champion was trained.", anchor=False)
         st.markdown("Receive a later batch; its windows are then compared with the training data.")
         panels.next_step("Receive a batch", "batches", key="receive")
@@ -113,7 +129,7 @@ def nothing_checked(schema: Schema, seen: Checked | None, *, latest: Checked | N
             "A check compares each window of later data with the rows that the champion was fitted on, feature by feature, and "
             "shows here which change matters."
         )
-    controls(schema, seen, latest=latest, size=size)
+    controls(schema, report, latest=latest, size=size)
 
 
 def picked(windows: Sequence[WindowReport]) -> tuple[str, WindowReport]:
@@ -187,9 +203,9 @@ def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, 
 
 
 def pick(clicked: Sequence[Any], names: Sequence[str], drawn: Sequence[WindowReport]) -> None:
-    """Take a clicked cell of the heat map into the URL: row and column of what is drawn."""
-    if len(clicked) >= 2:
-        row, column = int(clicked[0]), int(clicked[1])
+    """Take a clicked cell of the heat map into the URL: its number in what is drawn, row by row."""
+    if len(clicked) > 1:
+        row, column = divmod(int(clicked[0]), len(drawn))
         session.ask(feature=names[row], window=wording.window_key(drawn[column].start))
 
 

@@ -9,14 +9,12 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from pages.ui import wording
 from pages.ui.session import Period
-from pipeline_core.flows import watch
 from pipeline_core.records import (
     Alert,
     AlertLevel,
     BaselineChoice,
     BatchReport,
     BatchStatus,
-    Distribution,
     DriftState,
     Measured,
     ModelVersion,
@@ -84,27 +82,6 @@ def _crowned(store: Store, model: str, version: int) -> Verdict | None:
 def champion(store: Store, model: str) -> ModelVersion | None:
     """Read the champion."""
     return store.models.champion(model)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checked:
-    """An answer of ``check`` as an argument of cached reads: it is read once and known by its identity."""
-
-    report: WatchReport
-
-
-def checked(store: Store, model: str, size: str | None) -> Checked | None:
-    """Read the champion's latest check, of one window length or of any."""
-    found = report(store, model, size)
-    return None if found is None else Checked(found)
-
-
-def distribution(store: Store, seen: Checked, feature: str, start: datetime, *, exact: bool) -> Distribution:
-    """Read a feature's distribution in a window of a check and in its baseline; ``exact``: with the KS from the rows."""
-    window = next(w for w in seen.report.windows if w.start == start)
-    return watch.distribution(
-        store, seen.report.model, feature=feature, start=start, end=window.end, exact=exact, report=seen.report
-    )
 
 
 def choices(store: Store, model: str) -> tuple[BaselineChoice, ...]:

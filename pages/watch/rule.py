@@ -12,9 +12,8 @@ import streamlit as st
 
 from pages.ui import dialogs, panels, session, wording
 from pages.watch import detailwords, reads
-from pages.watch.reads import Checked
 from pipeline_core.flows import choosing
-from pipeline_core.records import BaselineKind, Schema, Season, TimeUnit
+from pipeline_core.records import BaselineKind, Schema, Season, TimeUnit, WatchReport
 
 _LABELS = {
     BaselineKind.TRAINING: "all training data",
@@ -26,14 +25,14 @@ _SEASONS = {Season.YEAR: "time of the year", Season.WEEKDAY: "weekday", Season.H
 FIRST, LAST = date(1970, 1, 1), date(2100, 1, 1)
 
 
-def why(seen: Checked, schema: Schema) -> None:
+def why(report: WatchReport, schema: Schema) -> None:
     """Draw the rule and the baseline folded into one line, with the choice of another and the choices so far."""
-    with st.expander(detailwords.rule_line(seen.report), icon=":material/gavel:", key="why_rule"):
-        if seen.report.rule is not None:
-            st.markdown(wording.safe(seen.report.rule.words, length=800))
-        st.markdown(detailwords.paged_on_history(seen.report))
-        st.markdown(detailwords.baseline(seen.report.baseline, schema))
-        _choose(seen, schema)
+    with st.expander(detailwords.rule_line(report), icon=":material/gavel:", key="why_rule"):
+        if report.rule is not None:
+            st.markdown(wording.safe(report.rule.words, length=800))
+        st.markdown(detailwords.paged_on_history(report))
+        st.markdown(detailwords.baseline(report.baseline, schema))
+        _choose(report, schema)
         choices = session.cached(reads.choices, schema.model)
         if choices:
             panels.table(
@@ -50,7 +49,7 @@ def _kinds(schema: Schema) -> list[BaselineKind]:
     return [kind for kind in BaselineKind if kind is not BaselineKind.SEASON or schema.time_unit is not TimeUnit.ROW]
 
 
-def _choose(seen: Checked, schema: Schema) -> None:
+def _choose(report: WatchReport, schema: Schema) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="baseline_choice"):
         kind = st.selectbox(
             "Compare with", _kinds(schema), format_func=_LABELS.__getitem__, key="baseline_kind", width=220
@@ -64,7 +63,7 @@ def _choose(seen: Checked, schema: Schema) -> None:
             help="Say from when to when first." if lacking else None,
         )
     if pressed:
-        _ask(seen, schema, kind=kind, given=given)
+        _ask(report, schema, kind=kind, given=given)
 
 
 def _season() -> dict[str, Any]:
@@ -86,10 +85,10 @@ def _period(schema: Schema) -> dict[str, Any]:
     return given
 
 
-def _ask(seen: Checked, schema: Schema, *, kind: BaselineKind, given: dict[str, Any]) -> None:
+def _ask(report: WatchReport, schema: Schema, *, kind: BaselineKind, given: dict[str, Any]) -> None:
     def keep(by: str, reason: str) -> None:
         choosing.choose(session.store(), schema.model, kind=kind.value, by=by, reason=reason, **given)
-        session.submit("check", schema.model, {"window": seen.report.window})
+        session.submit("check", schema.model, {"window": report.window})
         session.tell("The baseline was chosen; a check against it is running.")
 
     dialogs.confirm(

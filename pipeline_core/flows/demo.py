@@ -251,7 +251,7 @@ def _releases(store: Store) -> list[_Act]:
 
 def _checks(store: Store) -> list[_Act]:
     def check() -> None:
-        watch.check(store, source.MODEL, window=WINDOW)
+        watch.check(store, source.MODEL, window=WINDOW, compute=compute.in_process)  # the year has a child of its own
 
     return [_Act(at=at, told="checking the weeks so far", do=check, effort=3) for at in CHECKS]
 

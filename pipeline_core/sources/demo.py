@@ -81,7 +81,7 @@ INCIDENTS: tuple[Incident, ...] = (
         *DEBT_WEEKS,
         "More indebted applicants",
         "A campaign reaches people with more debt: debt_to_income rises by about 0.07. How debt leads to default is unchanged.",
-        "Drift: a page on debt_to_income and on the scores. Overview: more defaults are predicted, and when the labels arrive "
+        "Drift: debt_to_income and the scores are watched in the first week and debt_to_income pages from the second on. Overview: more defaults are predicted, and when the labels arrive "
         "the AUC holds: the world changed, the model copes.",
     ),
     _incident(

@@ -23,7 +23,7 @@ _PATIENCE_CELLS = 10_000
 _LOOSE_SHARE = 0.5
 _MARKER_ROWS_MIN, _MARKER_SHARE_MIN, _MARKER_GAP = 5, 0.005, 0.5
 _MARKER_SIZE_MIN = 9
-_DOTS_OF_THREE = r"^[+-]?([0-9]+|[1-9][0-9]{0,2}[.][0-9]{3})$"
+_DOTS_OF_THREE = r"^[+-]?([0-9]+([eE][+-]?[0-9]+)?|[1-9][0-9]{0,2}[.][0-9]{3})$"
 
 
 @dataclass(slots=True)

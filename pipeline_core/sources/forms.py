@@ -24,10 +24,10 @@ ORDERS = ("dmy", "mdy", "ymd")
 CODE = r"^[+-]?0[0-9xX]"  # 007 is a code: as a number it would lose its zeros
 LONG = r"^[+-]?[0-9]{17,}$"  # more digits than a float keeps
 
-_EXPONENT = r"([eE][+-]?[0-9]+)?$"
+_EXPONENT = r"([eE][+-]?[0-9]+)?"
 # every plain number fits both as well, as far as it has no mark of the other kind
-_COMMA = r"^[+-]?([0-9]+,?|[0-9]*,[0-9]+|[1-9][0-9]{0,2}([.][0-9]{3}){1,4}(,[0-9]+)?)" + _EXPONENT
-_POINT = r"^[+-]?([0-9]+[.]?|[0-9]*[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3}){1,4}([.][0-9]+)?)" + _EXPONENT
+_COMMA = rf"^[+-]?(([0-9]+,?|[0-9]*,[0-9]+){_EXPONENT}|[1-9][0-9]{{0,2}}([.][0-9]{{3}}){{1,4}}(,[0-9]+)?)$"
+_POINT = rf"^[+-]?(([0-9]+[.]?|[0-9]*[.][0-9]+){_EXPONENT}|[1-9][0-9]{{0,2}}(,[0-9]{{3}}){{1,4}}([.][0-9]+)?)$"
 _SPACES = "[\u00a0\u202f']"  # a plain blank stands in codes and telephone numbers as well
 _SPACED = f"^[+-]?[1-9][0-9]{{0,2}}({_SPACES}[0-9]{{3}}){{1,4}}([.,][0-9]+)?$"
 _ONE_GROUP = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"  # 1,234: a decimal comma, or a mark of thousands

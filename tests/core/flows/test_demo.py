@@ -145,7 +145,9 @@ def test_what_moved_was_said_at_the_next_check_and_once(store: Store) -> None:
     assert report.checked_at == demo.CHECKS[-1] == datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
     drifted = {
         **{(monday(week).date(), "device_age_days", WATCH): week for week in (15, 16)},
-        **{(monday(week).date(), "debt_to_income", PAGE): week for week in (19, 20, 21)},
+        # a change of something that matters is watched in its first window, and pages when it lasts
+        (monday(19).date(), "debt_to_income", WATCH): 19,
+        **{(monday(week).date(), "debt_to_income", PAGE): week for week in (20, 21)},
         **{(monday(week).date(), "income", PAGE): week for week in (27, 28, 29)},
     }
     checked = {week: min(at for at in demo.CHECKS if at >= monday(week + 1)).date() for week in range(52)}
@@ -176,10 +178,10 @@ def test_new_phones_are_watched_and_wake_nobody(store: Store) -> None:
         assert not window.performance.dropped
 
 
-def test_more_debt_is_a_page_and_the_model_copes(store: Store) -> None:
+def test_more_debt_is_a_page_when_it_lasts_and_the_model_copes(store: Store) -> None:
     assert len(windows(store, DEBT)) == 3
-    for window in windows(store, DEBT):
-        assert alerted(window) == {"debt_to_income": PAGE}
+    for window, level in zip(windows(store, DEBT), (WATCH, PAGE, PAGE), strict=True):
+        assert alerted(window) == {"debt_to_income": level}
         assert window.prediction_drift.drifted
         assert not window.performance.dropped
 

@@ -48,12 +48,15 @@ CELLS = st.sampled_from([
     "13/02/2024",
     "01/02/2024",
     "1e3",
+    "1.234e3",
     "12345678901234567",
 ])
 
 
 @given(st.lists(CELLS, min_size=1, max_size=8), st.integers(0, 8))
 @example(["1.234", "1,5"], 1)
+@example([None, "1.234", "1e3", "1,5"], 3)
+@example(["1.234e3", "1,5"], 1)
 def test_where_a_block_ends_changes_nothing(values: list[str | None], cut: int) -> None:
     whole, parts = judged(values, len(values)), judged(values, cut)
     assert (whole.schema, whole.rows, whole.doubts) == (parts.schema, parts.rows, parts.doubts)
