@@ -138,7 +138,7 @@ def test_from_upload_to_a_promotion_that_another_browser_sees(browser: Browser, 
     no_trouble(page)
     page.goto(f"{app.url}/alerts?model=loans")
     settled(page)
-    expect(page.get_by_text("null → 0").first).to_be_visible()
+    expect(page.get_by_text("null → 0").first).to_be_visible(timeout=60_000)
 
     # a challenger that has seen the new nulls passes the gate and is promoted
     page.goto(f"{app.url}/training?model=loans")
