@@ -1,10 +1,11 @@
-"""PostgreSQL, Redis and a Kafka mock for the tests that need them, on loopback, stopped by their process ids.
+"""PostgreSQL, Redis, a Kafka mock and local Spark for the tests that need them, on loopback, stopped by their process ids.
 
 A server that is not installed skips the test with that reason; with REQUIRE_SERVERS=1 (CI) it fails it.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -24,9 +25,11 @@ ROOT = Path(__file__).resolve().parents[1]
 READY_S = 30.0
 
 
-def absent(what: str) -> NoReturn:
+def absent(
+    what: str, how: str = "apt-get install postgresql redis-server; pip install -r requirements.txt"
+) -> NoReturn:
     """Skip, or fail where the servers are required."""
-    reason = f"{what} is not installed (apt-get install postgresql redis-server; pip install -r requirements.txt)"
+    reason = f"{what} is not installed ({how})"
     if os.environ.get("REQUIRE_SERVERS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -158,3 +161,14 @@ def serve_kafka() -> None:
 
 if __name__ == "__main__":
     serve_kafka()
+
+
+def spark_master() -> None:
+    """Skip, or fail where servers are required, unless PySpark and Java are here; one core is enough."""
+    if importlib.util.find_spec("pyspark") is None or shutil.which("java") is None:
+        absent("PySpark or Java", "apt-get install default-jre-headless; pip install -r requirements-spark.txt")
+    os.environ.setdefault(
+        "PYSPARK_SUBMIT_ARGS",
+        "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1"
+        " --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=2 --conf spark.log.level=ERROR pyspark-shell",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import available_timezones
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -52,8 +53,23 @@ def choices(suggestion: Suggestion) -> None:
         _single(Role.ID, "Row id", names)
     with grid.cell():
         _several(Role.PROTECTED, "Protected (audits only)", names)
-    with grid.cell(column_span="all"):
+    with grid.cell():
+        _zone(suggestion)
+    with grid.cell(column_span=2):
         _several(Role.EXCLUDED, "Excluded", names)
+
+
+def _zone(suggestion: Suggestion) -> None:
+    """Ask in which zone days begin; UTC unless somebody says otherwise, the browser's own zone is near at hand."""
+    clock = roles.has_clock(suggestion)
+    near = [zone for zone in (roles.UTC, st.context.timezone) if zone]
+    st.selectbox(
+        "Days begin in the zone", list(dict.fromkeys([*near, *sorted(available_timezones())])), key=roles.ZONE,
+        disabled=not clock, accept_new_options=True,
+        help="Windows of days, weeks and hours follow this clock, also when it changes for summer. It stays with the model."
+        if clock
+        else "Only an event time with a clock has days in a zone.",
+    )  # fmt: skip
 
 
 def _single(role: Role, label: str, names: list[str]) -> None:

@@ -20,7 +20,8 @@ from pipeline_core.stages.schema import Suggestion
 SINGLE = {Role.TARGET: "define_target", Role.TIME: "define_time", Role.ID: "define_id"}
 SEVERAL = {Role.PROTECTED: "define_protected", Role.EXCLUDED: "define_exclude"}
 BRIEF = 10
-TYPES, EDITOR = "define_types", "define_columns"
+TYPES, EDITOR, ZONE = "define_types", "define_columns", "define_zone"
+UTC = "UTC"
 
 
 def begin(suggestion: Suggestion, *, file_name: str) -> None:
@@ -30,7 +31,7 @@ def begin(suggestion: Suggestion, *, file_name: str) -> None:
     state[SINGLE[Role.TARGET]], state[SINGLE[Role.TIME]] = suggestion.target, suggestion.time
     state[SINGLE[Role.ID]] = suggestion.id
     state[SEVERAL[Role.PROTECTED]], state[SEVERAL[Role.EXCLUDED]] = [*suggestion.protected], [*suggestion.exclude]
-    state["define_positive"] = None
+    state["define_positive"], state[ZONE] = None, UTC
     state[TYPES] = {}
     state.pop(EDITOR, None)
 
@@ -74,6 +75,13 @@ def edited(suggestion: Suggestion) -> None:
             give(name, Role(change["role"]))
         if "type" in change:
             st.session_state[TYPES] = st.session_state[TYPES] | {name: ColumnType(change["type"])}
+
+
+def has_clock(suggestion: Suggestion) -> bool:
+    """Say whether the event time, as it was chosen, is one of a clock: only that has days in a zone."""
+    name, types = st.session_state.get(SINGLE[Role.TIME]), st.session_state[TYPES]
+    kind = next((types.get(g.name, g.type) for g in suggestion.columns if g.name == name), None)
+    return kind is ColumnType.TIMESTAMP
 
 
 def rows(suggestion: Suggestion) -> list[dict[str, object]]:
@@ -129,4 +137,5 @@ def arguments(suggestion: Suggestion) -> dict[str, Any]:
             g.name for g in suggestion.columns if g.name in guessed_out and role_of(g.name) is Role.FEATURE
         ),
         "types": dict(state[TYPES]),
+        "zone": state.get(ZONE) if has_clock(suggestion) else None,
     }

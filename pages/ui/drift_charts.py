@@ -6,7 +6,7 @@ Record in, plotly figure out; no Streamlit. Colours and the common look come fro
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ ROW_PX = 20
 FEATURES_MAX = 20
 COLUMNS_MIN = 8
 GAPS_MAX = 120
-ATTRIBUTIONS_MAX = 10
 FULL_EFFECT = 0.4
 CHART_PX = 244
 LABELS_MAX = 8
@@ -68,7 +67,7 @@ def heat_map(
     Returns
     -------
     Figure
-        Each cell can be hovered and clicked; its ``customdata`` is (row in ``shown_features`` x windows + place of the window, effect).
+        Each cell can be hovered and clicked at (place of the window, row in ``shown_features``); its ``customdata`` is the effect.
         Names stand on the axes once, not in every cell, so that a year of days stays light.
     """
     names = shown_features(windows, most=most)
@@ -143,8 +142,8 @@ def _cells(figure: go.Figure, windows: Sequence[WindowReport], *, names: Sequenc
     for said in dict.fromkeys(_state_words(drift) for _, _, drift in clicks):
         same = [click for click in clicks if _state_words(click[2]) == said]
         for start in range(0, len(same), charts.POINTS_MAX):
-            figure.add_trace(_click_layer(same[start : start + charts.POINTS_MAX], said, width=len(windows)))
-    for trace in _marks(clicks):
+            figure.add_trace(_click_layer(same[start : start + charts.POINTS_MAX], said))
+    for trace in _marks(clicks, wide=len(windows) <= GAPS_MAX):
         figure.add_trace(trace, row=2, col=2)
 
 
@@ -155,10 +154,10 @@ def _state_words(drift: FeatureDrift) -> str:
     return "not measured" if drift.effect is None and drift.state is DriftState.UNCLEAR else drift.state.value
 
 
-def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str, *, width: int) -> go.Scatter:
-    data = [[y * width + x, None if drift.effect is None else round(drift.effect, 2)] for x, y, drift in clicks]
+def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str) -> go.Scatter:
+    data = charts.values([drift.effect for _, _, drift in clicks]).astype(np.float32)
     hidden = {"marker": {"opacity": 0}}
-    effect = "" if said == "not measured" else "effect %{customdata[1]} · "
+    effect = "" if said == "not measured" else "effect %{customdata:.3f} · "
     return go.Scatter(
         x=np.array([x for x, _, _ in clicks], dtype=np.uint16), y=np.array([y for _, y, _ in clicks], dtype=np.uint16),
         mode="markers", customdata=data, xaxis="x4", yaxis="y3", selected=hidden, unselected=hidden,
@@ -168,11 +167,13 @@ def _click_layer(clicks: Sequence[tuple[int, int, FeatureDrift]], said: str, *, 
     )  # fmt: skip
 
 
-def _marks(clicks: Sequence[tuple[int, int, FeatureDrift]]) -> list[go.Scatter]:
+def _marks(clicks: Sequence[tuple[int, int, FeatureDrift]], *, wide: bool) -> list[go.Scatter]:
+    """Mark alerts and unclear cells; where columns are narrow the marks are small, or they would hide each other."""
+    size, edge = (9, 1.5) if wide else (4, 0)
     looks = (
-        ([c for c in clicks if c[2].alert is AlertLevel.PAGE], {"symbol": "circle", "size": 9, "color": STATE_COLOURS[State.PAGE], "line": {"width": 1.5, "color": "white"}}),
-        ([c for c in clicks if c[2].alert is AlertLevel.WATCH], {"symbol": "circle-open", "size": 9, "color": STATE_COLOURS[State.WATCH], "line": {"width": 2.5}}),
-        ([c for c in clicks if c[2].state is DriftState.UNCLEAR], {"symbol": "line-ne-open", "size": 9, "color": BASELINE, "line": {"width": 1}}),
+        ([c for c in clicks if c[2].alert is AlertLevel.PAGE], {"symbol": "circle", "size": size, "color": STATE_COLOURS[State.PAGE], "line": {"width": edge, "color": "white"}}),
+        ([c for c in clicks if c[2].alert is AlertLevel.WATCH], {"symbol": "circle-open", "size": size, "color": STATE_COLOURS[State.WATCH], "line": {"width": 2.5 if wide else 1}}),
+        ([c for c in clicks if c[2].state is DriftState.UNCLEAR], {"symbol": "line-ne-open", "size": size, "color": BASELINE, "line": {"width": 1}}),
     )  # fmt: skip
     return [
         go.Scatter(
@@ -270,30 +271,6 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
     figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.24 * top, top * 1.12], showgrid=False)
     charts.finish(figure, title=title, height=CHART_PX)
     return figure.update_layout(margin_t=68)
-
-
-def attributions(shares: Mapping[str, tuple[float, float]], *, title: str) -> go.Figure:
-    """Draw the SHAP share of the features that count most, in the baseline (grey) and in the window (blue)."""
-    ranked = sorted(shares, key=lambda name: (-max(shares[name]), name))[:ATTRIBUTIONS_MAX]
-    names = wording.labels(ranked, length=26)
-    figure = go.Figure()
-    for side, (colour, said) in enumerate(((BASELINE, "baseline"), (CURRENT, "window"))):
-        share = np.array([shares[name][side] for name in ranked])
-        figure.add_trace(
-            go.Scatter(
-                x=share, y=names, mode="markers", marker={"size": 10, "color": colour},
-                hovertemplate=f"%{{y}}, {said}: %{{x:.1%}}<extra></extra>",
-            )
-        )  # fmt: skip
-    for place, name in enumerate(ranked):
-        was, now = shares[name]
-        figure.add_shape(
-            type="line", x0=was, x1=now, y0=place, y1=place, line={"color": GUIDE, "width": 3}, layer="below"
-        )
-    figure.update_xaxes(title="SHAP share", tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=names, range=[len(names) - 0.5, -0.5])
-    sides = charts.key([(BASELINE, "baseline"), (CURRENT, "this window")])
-    return charts.finish(figure, title=title, height=116 + 24 * len(names), subtitle=sides)
 
 
 def _apart(points: Sequence[tuple[str, float, float]]) -> set[str]:

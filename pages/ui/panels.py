@@ -150,13 +150,15 @@ def chart(
     table : rows or callable, optional
         The same figures as a table; a callable makes a large one when it is unfolded.
     on_point : callable, optional
-        Gets the ``customdata`` of a clicked point, before the page runs again: set widget state there.
+        Gets the ``customdata`` of a clicked point, or its place (x, y) where that is no list, before the page runs again: set
+        widget state there.
     """
 
     def clicked() -> None:
         points = st.session_state[key].selection.points
         if points and on_point is not None:
-            on_point(list(points[0].get("customdata") or ()))
+            data = points[0].get("customdata")
+            on_point(list(data) if isinstance(data, list) else [points[0].get("x"), points[0].get("y")])
 
     select: Any = clicked if on_point is not None else "ignore"
     with st.container(gap=None, key=f"{key}_chart"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import drift_charts, panels, session, wording
+from pages.ui import look_charts, panels, session, wording
 from pages.watch import detailwords, evidence, words
 from pipeline_core.records import Examination, FeatureDrift, Schema, WatchReport, WindowReport
 
@@ -57,16 +57,18 @@ def closer_look(window: WindowReport, schema: Schema) -> None:
         if together := detailwords.joint(look, schema):
             st.markdown(together)
         st.markdown(detailwords.domain(look))
-        _segments(look)
+        if not look.segments:
+            st.markdown("**Segments:** in none did a feature drift clearly more than in the whole window.")
     with right:
         _attributions(look)
+    if look.segments:
+        _segments(look)
 
 
 def _segments(look: Examination) -> None:
-    if not look.segments:
-        st.markdown("Segments: in none did a feature drift clearly more than in the whole window.")
-        return
-    st.markdown(f"**{wording.count(len(look.segments), 'segment')}** drifted more than the whole window:")
+    st.markdown(
+        f"In **{wording.count(len(look.segments), 'segment')}** a feature drifted clearly more than in the whole window:"
+    )
     panels.table(
         detailwords.segments(look),
         key="segments",
@@ -80,7 +82,7 @@ def _attributions(look: Examination) -> None:
         st.caption("SHAP shares of this window were not measured.")
         return
     panels.chart(
-        drift_charts.attributions(look.attributions, title=detailwords.attributions_title(look)),
+        look_charts.attributions(look.attributions, title=detailwords.attributions_title(look)),
         key="attributions",
         alt="SHAP share of the features that count most, in the baseline and in this window",
         table=[

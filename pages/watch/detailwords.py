@@ -72,7 +72,7 @@ def healthy(found: FeatureDrift, window: WindowReport, report: WatchReport, poli
 def amount(change: float, schema: Schema, *, sign: bool = False) -> str:
     """Give a change of the score: percentage points of probability, or the target's unit."""
     told = wording.signed if sign else wording.number
-    return told(change) if schema.task is Task.REGRESSION else f"{told(100 * change)} points"
+    return told(change) if schema.task is Task.REGRESSION else f"{told(100 * change, digits=2)} points"
 
 
 def impact_of(found: FeatureDrift, look: Examination | None) -> Impact | None:
@@ -138,7 +138,7 @@ def joint(look: Examination, schema: Schema) -> str:
     told = f"All drifted features together change a score by **{amount(look.joint.mean_change, schema)}** on average"
     told += f" ({amount(look.joint.shift, schema, sign=True)} on balance)."
     if look.fault_loss is not None:
-        told += f" If it is a fault, accuracy loses {wording.number(100 * look.fault_loss)} points."
+        told += f" If it is a fault, accuracy loses {wording.number(100 * look.fault_loss, digits=2)} points."
     return told
 
 
@@ -147,9 +147,9 @@ def domain(look: Examination) -> str:
     test = look.domain
     if test is None:
         return "Domain test: not measured for this window."
-    word = "**Domain test: told apart.**" if test.drifted else "Domain test: not told apart."
     leant = wording.listing(list(test.features)) if test.drifted and test.features else ""
-    return f"{word} {wording.safe(test.reason, length=300)}.{f' It leans on {leant}.' if leant else ''}"
+    said = wording.safe(test.reason.removesuffix("."), length=300)
+    return f"**Domain test:** {said}.{f' It leans on {leant}.' if leant else ''}"
 
 
 def segments(look: Examination) -> Rows:
@@ -173,7 +173,7 @@ def attributions_title(look: Examination) -> str:
     moved = {name: now - was for name, (was, now) in look.attributions.items()}
     name = max(moved, key=lambda one: abs(moved[one]))
     points = wording.signed(100 * moved[name], digits=2)
-    return f"Does the model lean elsewhere? {wording.plain(name, length=24)} {points} points"
+    return f"Leans elsewhere? {wording.plain(name, length=20)} {points} points"
 
 
 def distances(pair: Distribution) -> list[Fact]:
@@ -236,7 +236,7 @@ def rule_line(report: WatchReport) -> str:
     if rule is None:
         return "Why this rule?"
     how = f"calibrated on {rule.healthy_windows} healthy windows" if rule.calibrated else "uncalibrated"
-    tried = f"; paged on {rule.fired} of {rule.tried} of them" if rule.tried else ""
+    tried = f"; it paged on {rule.fired} of {rule.tried} healthy windows" if rule.tried else ""
     against = f"; against {_KINDS[report.baseline.kind]}" if report.baseline else ""
     return f"Why this rule? It is {how}{tried}{against}"
 

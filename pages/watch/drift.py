@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.ui import panels, session
-from pages.watch import detail, detailwords, evidence, reads, rule, words
+from pages.watch import detail, detailwords, evidence, heat, reads, rule, words
 
 schema = session.model()
 if schema is None:
@@ -48,7 +48,7 @@ lasting = detailwords.since(windows, window, leading[0].feature, schema) if lead
 panels.sentence(text + lasting + words.earlier(paged, schema), state=state)
 evidence.controls(schema, report, latest=latest, size=size, paged=paged, leading=leading)
 
-evidence.heat(windows, schema, feature=feature, window=window)
+heat.heat(windows, schema, feature=feature, window=window)
 rule.why(report, schema)
 
 st.subheader("What exactly changed?", anchor=False)

@@ -13,7 +13,10 @@ from pipeline_core.flows.replayed import ReplayWindow
 from pipeline_core.records import AlertLevel, Schema
 
 MESSAGES_MAX = 12
-FORMATS = {name: st.column_config.NumberColumn(format="%.3g") for name in ("Weighted drift",)}
+FORMATS = {
+    **{name: st.column_config.NumberColumn(format="%.3g") for name in ("Weighted drift", "Healthy limit")},
+    "Why": st.column_config.TextColumn(width=150),
+}
 
 
 def page(replayed: Replayed, schema: Schema, *, stale: bool) -> None:

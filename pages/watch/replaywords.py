@@ -70,7 +70,7 @@ def facts(report: ReplayReport) -> list[Fact]:
     late = "with the row" if report.label_delay == "0" else f"{sizes.size_words(report.label_delay)} later"
     return [
         Fact(label="Rows replayed", value=f"{report.replayed_rows:,} of {report.rows:,}", help=f"Left out: {out or 'none'}."),
-        Fact(label="Windows", value=f"{len(report.windows):,} of {wording.safe(sizes.size_words(report.window))}"),
+        Fact(label="Windows", value=f"{len(report.windows):,}, {wording.safe(sizes.size_words(report.window))} each"),
         Fact(label="Calibrated", value=f"{calibrated:,} of {len(report.windows):,}", help=report.rule.words if report.rule else None),
         Fact(label="Labels known", value=wording.safe(late)),
     ]  # fmt: skip
@@ -95,10 +95,11 @@ def rows(report: ReplayReport, schema: Schema) -> Rows:
         {
             "Window": wording.span(window.start, window.end, schema),
             "Alert": wording.word(wording.state_of(window.alert)),
-            "Why": ", ".join(REASONS.get(code, code) for code in window.reasons),
+            "Why": ", ".join(REASONS.get(code, code) for code in window.reasons) or "nothing",
             "Weighted drift": window.weighted_drift,
-            "Leading feature": window.top_feature,
-            "Drifted": ", ".join(window.drifted_features),
+            "Healthy limit": window.weighted_limit,
+            "Leading feature": window.top_feature or "none",
+            "Drifted": ", ".join(window.drifted_features) or "none",
             "Rows": window.rows,
             name: figure.value if (figure := primary(window)) else None,
             "Labelled": window.labelled_rows,

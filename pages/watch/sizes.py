@@ -20,10 +20,10 @@ _USUAL = {TimeUnit.CLOCK: CLOCK_SIZES, TimeUnit.DAY: DAY_SIZES}
 
 
 def size_words(size: str) -> str:
-    """Give a window length in words: ``7d`` -> ``7 days``, ``7d/1d`` -> ``7 days, every day``."""
+    """Give a window length in words: ``7d`` -> ``7 days``, ``7d/1d`` -> ``7 days, daily``."""
     length, _, step = size.partition("/")
     told = _length(length)
-    return f"{told}, every {_length(step).removeprefix('1 ')}" if step else told
+    return f"{told}, daily" if step == "1d" else f"{told}, every {_length(step)}" if step else told
 
 
 def _length(size: str) -> str:

@@ -219,6 +219,8 @@ def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
     """Say in plain words what happened to a feature in a window, and what that means."""
     when = wording.during(window.start, window.end, schema)
     clause = clause_of(found) or f"effect {wording.number(found.effect)}"
+    for text in found.hard_evidence:  # it stands below in full
+        clause = clause.replace(f"; {text.rstrip('.')}", "")
     said = f"{_SAID[found.state].format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
     rank = f"number {found.shap_rank} of {len(window.features)}"
     share = f"It carries {wording.percent(found.shap_share)} of what the model says ({rank})."

@@ -73,12 +73,12 @@ def examined(
     Returns
     -------
     dict of int to Examination
-        By place in ``reports``, at most ``policy.examined_windows_max``. Where nothing could be looked at,
-        ``rows`` is 0 and the reason says why.
+        By place in ``reports``: what is known from before, and at most ``policy.examined_windows_max`` new looks. Where
+        nothing could be looked at, ``rows`` is 0 and the reason says why.
     """
     policy = store.policy
     chosen = _chosen(reports, limit=int(policy.examined_windows_max))
-    found = _kept(store, seen, cut, {place: reports[place] for place in chosen})
+    found = _kept(store, seen, cut, dict(enumerate(reports)))
     small = {p: reports[p].rows for p in chosen if p not in found and reports[p].rows < policy.window_rows_min}
     found |= {
         place: _unseen(f"the window has {rows:,} rows; {policy.window_rows_min:,} are needed for a closer look")
@@ -112,10 +112,12 @@ class _Asked:
 
 
 def _chosen(reports: Sequence[WindowReport], *, limit: int) -> list[int]:
-    """Give the places of the newest window that has rows and of the newest that alert."""
+    """Give the places of the newest window that has rows and of the newest that alert, first those whose data moved."""
     filled = [place for place, report in enumerate(reports) if report.rows]
     alerting = [place for place in filled[:-1] if reports[place].alert is not AlertLevel.NONE]
-    return sorted({*filled[-1:], *alerting[::-1][: limit - 1]})
+    # a loss of performance alone leaves nothing in the rows to look for
+    alerting.sort(key=lambda place: (any(f.drifted for f in reports[place].features), place), reverse=True)
+    return sorted({*filled[-1:], *alerting[: limit - 1]})
 
 
 def _unseen(reason: str) -> Examination:

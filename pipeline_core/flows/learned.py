@@ -6,6 +6,7 @@ that cannot be told any more are none.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,14 +18,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine, Rows
-from pipeline_core.errors import NotFound
+from pipeline_core.errors import NotFound, Unreadable
 from pipeline_core.flows import sides
+from pipeline_core.flows.sides import Side, rows_of
 from pipeline_core.flows.watched import Cut, Watched, all_rows, desk_of
-from pipeline_core.flows.windows import Span
+from pipeline_core.flows.windows import Length, Span
 from pipeline_core.records import Grid, ModelVersion, Schema
 from pipeline_core.stages import profiling, training
 from pipeline_core.stats.columns import ColumnCounts, aligned
 from pipeline_core.store.home import Store
+
+LOGGER = logging.getLogger(__name__)
 
 Counted = Mapping[str, ColumnCounts]
 
@@ -218,3 +222,43 @@ def _labelled_by(store: Store, table: pa.Table, champion: ModelVersion) -> pa.Ta
     return table.filter(
         pc.is_in(table.column("row_id"), value_set=labels.filter(early).column("row_id").combine_chunks())
     )
+
+
+def deciding_distance(
+    store: Store,
+    engine: DuckEngine,
+    seen: Watched,
+    *,
+    grid: Grid,
+    span: tuple[datetime, datetime],
+    pair: tuple[ColumnCounts, ColumnCounts],
+) -> float | None:
+    """Read the rows of the cells that decide the KS distance of one window again.
+
+    Parameters
+    ----------
+    store, engine, seen
+        As ``between`` takes them.
+    grid : Grid
+        The column.
+    span : (datetime, datetime)
+        Start and end of the window, the end left out.
+    pair : (ColumnCounts, ColumnCounts)
+        The baseline's and the window's counts.
+
+    Returns
+    -------
+    float or None
+        D; None where the baseline is not all of the champion's dataset, or rows are lost.
+    """
+    dataset = seen.champion.dataset
+    learned = replace(rows_of(store, seen.schema.model, dataset.batches), until=dataset.until)
+    period = Span(bucket=span[0], start=span[0], end=span[1])
+    try:
+        if sum(engine.days(learned).values()) != pair[0].rows:
+            return None
+        now = Cut(length=Length(days=1), now=Side(source=seen.rows))
+        return exact_distance(engine, now, period, grid=grid, pair=pair, base_rows=learned)
+    except Unreadable as error:  # the interval still stands
+        LOGGER.warning("KS of %s stays an interval: %s", grid.column_id, error)
+        return None

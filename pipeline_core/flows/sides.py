@@ -8,7 +8,7 @@ do not belong. Neighbours: ``windows`` lays the calendar, ``watched`` says which
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -29,6 +29,8 @@ from pipeline_core.store.home import Store
 COLUMNS_AT_ONCE = 4
 """So many columns are in memory at a time."""
 INSTANT = timedelta(microseconds=1)
+Elsewhere = Callable[[Sequence[Grid], Mapping[datetime, datetime]], pa.Table]
+"""Counts columns of rows that are not here: from each day's midnight to the bucket that it belongs to; ``records.COUNTS``."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,7 +52,7 @@ class Side:
     ``batch_ids`` are the batches whose day counts are meant (None: all accepted ones), ``days`` the rows of each whole
     day. Where the first day does not belong from its midnight on, its rows are read, up to the midnight ``rest``.
     ``counts``: rows of each span; ``size``: rows in a window (0: windows of time); ``fine``: no whole days, so the rows
-    are read; ``row_ids``: of row windows, in the order of the windows.
+    are read; ``row_ids``: of row windows, in the order of the windows; ``elsewhere`` counts rows that are not here.
     """
 
     source: Rows = field(default_factory=lambda: Rows(files=()))
@@ -63,6 +65,7 @@ class Side:
     fine: bool = False
     size: int = 0
     row_ids: pa.Array | None = None
+    elsewhere: Elsewhere | None = None
 
     @property
     def all_days(self) -> dict[datetime, int]:
@@ -305,6 +308,8 @@ def _cubes(desk: Desk, side: Side, grids: Sequence[Grid]) -> dict[str, Cube]:
         counts = desk.engine.counts(
             rows.files, grids, buckets=edges, since=rows.since, until=rows.until, without=rows.without
         )
+    elif side.elsewhere is not None:
+        counts = side.elsewhere(grids, _by_edge(side.days, edges))
     else:
         counts = _of_days(desk, side, grids, edges=edges)
     found, pieces = cubes(counts, edges[:-1]), _chosen(side.spans, edges)
@@ -314,8 +319,7 @@ def _cubes(desk: Desk, side: Side, grids: Sequence[Grid]) -> dict[str, Cube]:
 
 
 def _of_days(desk: Desk, side: Side, grids: Sequence[Grid], *, edges: Sequence[datetime]) -> pa.Table:
-    places = {day: bisect_right(edges, day) - 1 for day in side.days}
-    days = {day: edges[place] for day, place in places.items() if 0 <= place < len(edges) - 1}
+    days = _by_edge(side.days, edges)
     table = desk.store.day_counts.windows(
         desk.model, days, columns=[g.column_id for g in grids], batch_ids=side.batch_ids
     )
@@ -326,6 +330,12 @@ def _of_days(desk: Desk, side: Side, grids: Sequence[Grid], *, edges: Sequence[d
         source.files, grids, buckets="one", since=source.since, until=side.rest, without=source.without
     )
     return pa.concat_tables([table, in_bucket(read, edges[own])]).cast(COUNTS)
+
+
+def _by_edge(days: Iterable[datetime], edges: Sequence[datetime]) -> dict[datetime, datetime]:
+    """Give each day between the edges the edge that it comes after."""
+    places = {day: bisect_right(edges, day) - 1 for day in days}
+    return {day: edges[place] for day, place in places.items() if 0 <= place < len(edges) - 1}
 
 
 def _edges(spans: Sequence[Span]) -> list[datetime]:

@@ -8,7 +8,6 @@ wake and what to train is for people and for ``release``.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,19 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.errors import InvalidDefinition, NotFound, Unreadable, nearest
+from pipeline_core.errors import InvalidDefinition, NotFound, nearest
 from pipeline_core.flows import baselines, examining
 from pipeline_core.flows import compute as computing
-from pipeline_core.flows.learned import between, exact_distance, grid_of
+from pipeline_core.flows.learned import between, deciding_distance, grid_of
 from pipeline_core.flows.replies import Compute, Progress
-from pipeline_core.flows.sides import Side, rows_of
+from pipeline_core.flows.sides import Side
 from pipeline_core.flows.watched import Cut, Watched, cut, watched
-from pipeline_core.flows.windows import Length, Span
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
     AlertLevel,
     Column,
     Distribution,
+    Examination,
     Grid,
     ModelStatus,
     ModelVersion,
@@ -48,7 +47,6 @@ from pipeline_core.stats.scores import PRIMARY
 from pipeline_core.stats.truth import judged
 from pipeline_core.store.home import Store
 
-LOGGER = logging.getLogger(__name__)
 LOOKS: Compute = computing.in_child
 """Where rows are looked at, unless a caller says otherwise."""
 _INSTANT = timedelta(microseconds=1)
@@ -63,6 +61,14 @@ class _Bench:
     seen: Watched
     policy: Policy
     scores: ColumnCounts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Rows by day that are not in the store, and where they are, in words."""
+
+    side: Side
+    told: str
 
 
 class Asked(TypedDict, total=False):
@@ -81,6 +87,7 @@ def check(
     window: str | None = None,
     progress: Progress | None = None,
     compute: Compute | None = None,
+    away: Away | None = None,
 ) -> WatchReport:
     """Compare every window since the champion's fitted rows end with its baseline.
 
@@ -97,6 +104,8 @@ def check(
         Is told the share done (0-1) and what is being done.
     compute : callable, optional
         Where rows are looked at; none: ``LOOKS``.
+    away : Away, optional
+        Rows that are not here, watched instead of the accepted ones; nobody looks at them one by one.
 
     Returns
     -------
@@ -110,7 +119,7 @@ def check(
     InvalidDefinition
         The window is not allowed for this model, or gives too many windows.
     """
-    champion = _champion(store, model)
+    champion = champion_of(store, model)
     tell = progress or _nobody
     seen = watched(store, champion)
     scores = profiling.columns(store.models.score_baseline(model, champion.version)).get(profiling.SCORE)
@@ -118,7 +127,7 @@ def check(
     kept = profiling.columns(store.models.baseline(model, champion.version))
     with store.work_dir() as work, DuckEngine(work=work) as engine:
         tell(0.05, "Laying the windows")
-        rows = cut(store, engine, seen, window=window)
+        rows = cut(store, engine, seen, window=window, away=None if away is None else away.side)
         basis = baselines.basis(store, engine, seen, rows)
         tell(0.2, f"Comparing {len(rows.spans):,} windows of {rows.length}")
         moved = drift.judge(
@@ -126,13 +135,14 @@ def check(
             basis.laid,
             shares=champion.shap_shares,
             policy=store.policy,
-            evidence=_evidence(seen, rows),
+            evidence=[] if away else _evidence(seen, rows),
         )
         windows = _windows(bench, rows, basis, moved, said=_said(store, seen, rows), kept=kept)
-        tell(0.6, "Looking at rows of the windows that stand out")
-        found = examining.examined(
-            store, engine, seen, rows, windows, compute=compute or LOOKS, against=basis.times(len(windows))
-        )
+        found: Mapping[int, Examination] = {}
+        if away is None:
+            tell(0.6, "Looking at rows of the windows that stand out")
+            against = basis.times(len(windows))
+            found = examining.examined(store, engine, seen, rows, windows, compute=compute or LOOKS, against=against)
     past = basis.past[: basis.laid.healthy]
     report = WatchReport(
         model=model,
@@ -157,6 +167,7 @@ def check(
             fired=moved.fired,
             tried=moved.tried,
         ),
+        rows_in="" if away is None else away.told,
         past=tuple(
             Period(start=span.start, end=span.end, rows=int(n)) for span, n in zip(past, basis.laid.rows, strict=False)
         ),
@@ -191,7 +202,7 @@ def distribution(store: Store, model: str, *, feature: str, **asked: Unpack[Aske
     InvalidDefinition
         The window ends before it starts.
     """
-    champion = _champion(store, model)
+    champion = champion_of(store, model)
     seen = watched(store, champion)
     column = _feature(seen, feature)
     start, end = asked["start"], asked["end"]
@@ -210,7 +221,7 @@ def distribution(store: Store, model: str, *, feature: str, **asked: Unpack[Aske
         base = base if base.rows else learned or baselines.NOTHING
         found = profiling.distribution(base, now, grid=grid, feature=feature)
         if asked.get("exact") and base.known and now.known:
-            distance = _exact(store, engine, seen, grid=grid, span=(start, end), pair=(base, now))
+            distance = deciding_distance(store, engine, seen, grid=grid, span=(start, end), pair=(base, now))
             found = replace(found, exact_ks=distance)
     return found
 
@@ -239,7 +250,25 @@ def status(store: Store, model: str | None = None) -> tuple[ModelStatus, ...]:
     return tuple(s for s in store.models.statuses() if model in {None, s.model})
 
 
-def _champion(store: Store, model: str) -> ModelVersion:
+def champion_of(store: Store, model: str) -> ModelVersion:
+    """Give the version that is watched.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    model : str
+        The model's name.
+
+    Returns
+    -------
+    ModelVersion
+
+    Raises
+    ------
+    NotFound
+        No such model, or it has no champion.
+    """
     store.models.schema(model)
     champion = store.models.champion(model)
     if champion is None:
@@ -283,29 +312,6 @@ def _between(
     start, end = span
     found = between(store, engine, seen, grid=grid, span=(start, max(end, start + _INSTANT)))
     return found.get(grid.column_id, baselines.NOTHING)
-
-
-def _exact(
-    store: Store,
-    engine: DuckEngine,
-    seen: Watched,
-    *,
-    grid: Grid,
-    span: tuple[datetime, datetime],
-    pair: tuple[ColumnCounts, ColumnCounts],
-) -> float | None:
-    """Read the deciding cells again; None where the baseline is not all of the champion's dataset."""
-    dataset = seen.champion.dataset
-    learned = replace(rows_of(store, seen.schema.model, dataset.batches), until=dataset.until)
-    period = Span(bucket=span[0], start=span[0], end=span[1])
-    try:
-        if sum(engine.days(learned).values()) != pair[0].rows:
-            return None
-        now = Cut(length=Length(days=1), now=Side(source=seen.rows))
-        return exact_distance(engine, now, period, grid=grid, pair=pair, base_rows=learned)
-    except Unreadable as error:  # the interval still stands
-        LOGGER.warning("KS of %s stays an interval: %s", grid.column_id, error)
-        return None
 
 
 def _said(store: Store, seen: Watched, rows: Cut) -> list[pa.Table]:

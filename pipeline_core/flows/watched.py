@@ -156,7 +156,7 @@ def watched(store: Store, champion: ModelVersion) -> Watched:
     return Watched(champion=champion, schema=schema, batches=batches, rows=replace(rows, since=since), batch_ids=ids)
 
 
-def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None) -> Cut:
+def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None, away: Side | None = None) -> Cut:
     """Put the watched rows, and those that the champion learned from, into windows.
 
     Windows of days follow the day counts in the store; rows are read for windows of hours, and for the rest of the day on
@@ -174,6 +174,8 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None) 
         The rows.
     window : str, optional
         The length as a person gives it; none: the shortest that fits.
+    away : Side, optional
+        Rows by day that are not here and are watched instead of the accepted ones; windows of whole days only.
 
     Returns
     -------
@@ -186,7 +188,7 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None) 
     """
     unit, desk = seen.schema.time_unit, desk_of(store, engine, seen)
     asked = None if window is None else parse(window, unit)
-    now = sides.by_day(desk, seen.rows, batch_ids=seen.batch_ids)
+    now = away or sides.by_day(desk, seen.rows, batch_ids=seen.batch_ids)
     days = now.all_days
     length = asked or fitting(days, unit, zone=desk.zone)
     if not days:

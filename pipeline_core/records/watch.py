@@ -158,7 +158,8 @@ class WindowReport:
 class WatchReport:
     """One answer of ``check``: every window since the champion's fitted rows end.
 
-    ``past`` are the windows that baselines are made of, by the rule of ``baseline``.
+    ``past`` are the windows that baselines are made of, by the rule of ``baseline``. ``rows_in``: where the watched rows are,
+    "" for the store.
     """
 
     model: str
@@ -171,6 +172,7 @@ class WatchReport:
     baseline: BaselineChoice | None = None
     rule: Rule | None = None
     past: tuple[Period, ...] = ()
+    rows_in: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline_core.errors import NotFound, nearest
-from pipeline_core.flows import choosing, demo, intake, release, restoring, watch
+from pipeline_core.errors import InvalidDefinition, NotFound, nearest
+from pipeline_core.flows import choosing, demo, elsewhere, intake, release, restoring, watch
 from pipeline_core.flows.times import number_of
 from pipeline_core.records import (
     AlertLevel,
@@ -221,7 +221,12 @@ def _rollback(store: Store, call: Call) -> object:
 
 
 def _check(store: Store, call: Call) -> object:
-    return watch.check(store, call.model, window=call.arguments.get("window"), progress=call.progress)
+    window, source = call.arguments.get("window"), call.arguments.get("data")
+    if (source is None) == (call.arguments.get("engine") == "spark"):
+        raise InvalidDefinition("A table on Spark is checked with both: --engine spark --data TABLE_OR_PATH.")
+    if source is None:
+        return watch.check(store, call.model, window=window, progress=call.progress)
+    return elsewhere.check_on_spark(store, call.model, source, window=window, progress=call.progress)
 
 
 def _baseline(store: Store, call: Call) -> object:
@@ -342,7 +347,11 @@ VERBS: Mapping[str, Verb] = {
         run=_check,
         no=lambda record: any(window.alert is AlertLevel.PAGE for window in record.windows),
         long=True,
-        options={"window": Option(help="the window, like 6h, 7d, 1mo, 7d/1d (rolling) or 1000rows")},
+        options={
+            "window": Option(help="the window, like 6h, 7d, 1mo, 7d/1d (rolling) or 1000rows"),
+            "engine": Option(help="where rows are counted; the store's are, unless said", choices=("spark",)),
+            "data": Option(help="with --engine spark: the table, or the path of Parquet files, that is watched"),
+        },
     ),
     "baseline": Verb(
         summary="choose what windows are compared with, with a reason that stays with the choice",

@@ -95,6 +95,20 @@ def test_the_button_defines_and_leads_to_training(opened: AppTest, home: Store) 
     assert "**loans** has no version yet" in opened.title[0].value
 
 
+def test_days_begin_in_the_zone_that_was_said(opened: AppTest, home: Store) -> None:
+    assert opened.selectbox(key="define_zone").value == "UTC"
+    opened.selectbox(key="define_positive").select("yes")
+    opened.selectbox(key="define_zone").set_value("Europe/Berlin")
+    opened.button(key="define_go").click().run()
+    assert not opened.exception
+    assert home.models.schema(home.models.names()[0]).zone == "Europe/Berlin"
+
+
+def test_without_a_clock_there_is_no_zone(opened: AppTest) -> None:
+    opened.selectbox(key="define_time").select(None).run()
+    assert opened.selectbox(key="define_zone").disabled
+
+
 def upload(at: AppTest, name: str, content: bytes) -> AppTest:
     """Upload a first file."""
     at.file_uploader(key="define_file_0").upload(name, content)

@@ -1,0 +1,86 @@
+"""The heat map of the drift page: features by SHAP share x windows, with its legend, its table and what a click does.
+
+Neighbours: ``drift_charts`` draws it, ``evidence`` shows what a chosen cell holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import drift_charts, panels, session, wording
+from pages.watch import words
+from pipeline_core.records import AlertLevel, DriftState, Schema, WindowReport
+
+CELLS_MAX = 20_000
+
+
+def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, window: WindowReport) -> None:
+    """Draw the heat map of the features that matter most, or of all where that was asked for."""
+    total = len(window.features)
+    most = total if st.session_state.get("heat_all") else drift_charts.FEATURES_MAX
+    names = drift_charts.shown_features(windows, most=most)
+    shown, cut = drawn(windows, window, room=max(1, CELLS_MAX // max(len(names), 1)))
+    panels.chart(
+        drift_charts.heat_map(
+            shown,
+            schema=schema,
+            title=words.heat_title(windows),
+            picked=(feature, wording.window_key(window.start)),
+            most=most,
+        ),
+        key="heat",
+        alt=f"Effect of {len(names)} of {total} features, by SHAP share, in {len(shown)} windows; the top row is the weighted drift",
+        table=lambda: heat_rows(windows, schema),
+        on_point=lambda clicked: pick(clicked, drift_charts.shown_features(shown, most=most), shown),
+    )
+    st.markdown(legend(windows, cut=cut))
+    if total > drift_charts.FEATURES_MAX:
+        st.toggle(
+            f"Show all {total} features, not only the {drift_charts.FEATURES_MAX} that matter or moved most",
+            key="heat_all",
+        )
+
+
+def drawn(windows: Sequence[WindowReport], window: WindowReport, *, room: int) -> tuple[Sequence[WindowReport], str]:
+    """Give the newest windows that there is room for, back to the chosen one, and what is left out."""
+    if len(windows) <= room:
+        return windows, ""
+    end = len(windows) if window in windows[-room:] else min(len(windows), windows.index(window) + room // 2)
+    first = max(0, end - room)
+    told = f" Windows {first + 1:,} to {end:,} of {len(windows):,} are drawn; the table holds all."
+    return windows[first:end], told
+
+
+def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
+    """Say how to read the marks that are on the heat map, with the words of the states."""
+    page, watch = wording.State.PAGE, wording.State.WATCH
+    features = [drift for window in windows for drift in window.features]
+    levels = {drift.alert for drift in features}
+    told = []
+    if AlertLevel.PAGE in levels:
+        told.append(f":{wording.badge_colour(page)}[● {wording.word(page)}]: drifted, and the model leans on it.")
+    if AlertLevel.WATCH in levels:
+        told.append(f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little.")
+    if any(drift.state is DriftState.UNCLEAR for drift in features):
+        told.append("Stroke: too few rows to say.")
+    if any(window.calibrated and window.weighted_limit is not None for window in windows):
+        told.append("Dotted: 95 % of healthy windows stay below.")
+    return f":small[{' '.join(told)} The stronger the blue, the further from the baseline. Click a cell to see what changed.{cut}]"
+
+
+def heat_rows(windows: Sequence[WindowReport], schema: Schema) -> panels.Rows:
+    """Give every cell as a table, newest window first."""
+    return [
+        {"Window": wording.span(window.start, window.end, schema), "Feature": drift.feature, **words.drift_row(drift)}
+        for window in reversed(windows)
+        for drift in sorted(window.features, key=lambda d: d.shap_rank)
+    ]
+
+
+def pick(clicked: Sequence[Any], names: Sequence[str], drawn: Sequence[WindowReport]) -> None:
+    """Take a clicked cell of the heat map into the URL: its column and row in what is drawn."""
+    if len(clicked) > 1 and clicked[0] is not None:
+        session.ask(feature=names[int(clicked[1])], window=wording.window_key(drawn[int(clicked[0])].start))
