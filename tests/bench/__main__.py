@@ -1,7 +1,8 @@
 """``make bench``: the cost of a drift report over 1M + 1M rows x 30 columns, of taking in a batch of 1M rows,
 and of windows summed from a year of stored counts (``python -m tests.bench year`` alone).
 
-``python -m tests.bench receive 10`` takes in 10M rows, once.
+``python -m tests.bench receive 10`` takes in 10M rows, once; ``drift 10`` reports on 10M + 10M; ``scale`` counts a day by
+DuckDB and by local Spark.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import made, receiving, summing, workloads
+from tests.bench import made, receiving, scaling, summing, workloads
 
 RUNS = 3
-FLOOR_RATIO_MAX, MEMORY_MIB_MAX = 4.0, 400.0
+FLOOR_RATIO_MAX, MEMORY_MIB_MAX = {"ours": 2.5, "ours exact": 4.0}, 400.0
 RECEIVE_RATIO_MAX, RECEIVE_MIB_MAX = 5.0, 1_024.0
 WINDOW_S_MAX = 0.3
-BARRED = "ours"
 
 
 def measure(kind: ModuleType, arguments: list[str], runs: int = RUNS) -> dict[str, dict[str, float]]:
@@ -41,23 +41,25 @@ def measure(kind: ModuleType, arguments: list[str], runs: int = RUNS) -> dict[st
     return {name: {key: statistics.median(c[key] for c in costs) for key in costs[0]} for name, costs in found.items()}
 
 
-def drift(where: Path) -> bool:
-    """Print the table of the drift report; say whether the bar is kept."""
-    print(f"rows: 2 x {made.ROWS:,} x {made.NUMBERS + len(made.LEVELS)} columns in {where}")
-    made.make(where)
+def drift(where: Path, millions: int = 1) -> bool:
+    """Print the table of the drift report; say whether the bars are kept."""
+    print(f"rows: 2 x {millions}M x {made.NUMBERS + len(made.LEVELS)} columns in {where}")
+    made.make(where, millions)
     if not (where / "counts.parquet").exists():
         workloads.keep_counts(where)
-    found = measure(workloads, [str(where)])
+    found = measure(workloads, [str(where)], RUNS if millions == 1 else 1)
     floor_s = found["floor"]["cpu_s"]
     print(f"\n{'medians of ' + str(RUNS) + ' runs':44}{'CPU s':>8}{'x floor':>9}{'peak MiB':>10}{'largest KS':>14}")
     for name, cost in found.items():
         largest = f"{cost['largest']:.9f}" if cost["largest"] else "-"
         ratio = cost["cpu_s"] / floor_s
         print(f"{workloads.LABELS[name]:44}{cost['cpu_s']:8.2f}{ratio:9.2f}{cost['peak_mib']:10.0f}{largest:>14}")
-    ours = found[BARRED]
-    kept = ours["cpu_s"] / floor_s <= FLOOR_RATIO_MAX and ours["peak_mib"] < MEMORY_MIB_MAX
-    bar = f"at most {FLOOR_RATIO_MAX:.0f} x floor and under {MEMORY_MIB_MAX:.0f} MiB"
-    print(f"\nbar: {bar}: {'kept' if kept else 'MISSED'}")
+    kept = True
+    for name, most in FLOOR_RATIO_MAX.items():
+        held = found[name]["cpu_s"] / floor_s <= most and found[name]["peak_mib"] < MEMORY_MIB_MAX
+        bar = f"{workloads.LABELS[name]}: at most {most} x floor and under {MEMORY_MIB_MAX:.0f} MiB"
+        print(f"bar: {bar}: {'kept' if held else 'MISSED'}")
+        kept &= held
     return kept
 
 
@@ -105,6 +107,12 @@ def main() -> int:
     where, asked = made.folder(), sys.argv[1:]
     if asked[:1] == ["receive"]:
         return 0 if receive(where, int(asked[1]) if len(asked) > 1 else 1) else 1
+    if asked[:1] == ["scale"]:
+        scaling.main(where)
+        return 0
+    if asked[:1] == ["drift"]:
+        millions = int(asked[1]) if len(asked) > 1 else 1
+        return 0 if drift(where if millions == 1 else where / f"{millions}M", millions) else 1
     if asked[:1] == ["year"]:
         return 0 if year(where) else 1
     kept = [drift(where), receive(where, 1), year(where)]
