@@ -73,6 +73,7 @@ class Policy:
     alert_windows_min: int = 2
     alert_windows_of: int = 3
     weighted_drift_min: float = 0.10
+    fault_loss_page_min: float = 0.01
     season_gain_min: float = 0.15
     examined_windows_max: int = 12
     examined_rows_max: int = 2_000

@@ -41,7 +41,7 @@ from pipeline_core.records import (
     WatchReport,
     WindowReport,
 )
-from pipeline_core.stages import alerts, drift, performance, profiling
+from pipeline_core.stages import alerts, drift, impact, performance, profiling
 from pipeline_core.stats.columns import ColumnCounts
 from pipeline_core.stats.scores import PRIMARY
 from pipeline_core.stats.truth import judged
@@ -152,7 +152,7 @@ def check(
         checked_at=store.now(),
         windows=tuple(
             alerts.window_level(
-                replace(window, examined=found.get(place)),
+                _with_look(window, found.get(place), store.policy),
                 weighted_reason=moved.windows[place].weighted_reason,
                 seasonal=basis.choice.season is not None,
                 policy=store.policy,
@@ -354,6 +354,10 @@ def _windows(
         )
         found.append(alerts.window_level(window, weighted_reason=data.weighted_reason, policy=bench.policy))
     return found
+
+
+def _with_look(window: WindowReport, found: Examination | None, policy: Policy) -> WindowReport:
+    return replace(window, examined=found, features=impact.priced(window.features, found, policy=policy))
 
 
 def _prediction_drift(bench: _Bench, said: pa.Table) -> PredictionDrift:

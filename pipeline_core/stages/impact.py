@@ -8,13 +8,15 @@ baseline. Neighbours: ``coherence`` says whether the move is more likely a fault
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline_core.records import Impact
+from pipeline_core.policy import Policy
+from pipeline_core.records import AlertLevel, Examination, FeatureDrift, Impact
 
 SPIKE_SHARE_MIN = 0.02
 SPIKE_RATIO_MIN = 3.0
@@ -155,6 +157,45 @@ def fault_loss(
         return float(np.clip(np.mean(flipped * chance), 0.0, 1.0))
     rows = np.arange(len(said))
     return float(np.mean(truth.max(axis=1) - truth[rows, said.argmax(axis=1)]))
+
+
+def priced(
+    features: Sequence[FeatureDrift], examined: Examination | None, *, policy: Policy
+) -> tuple[FeatureDrift, ...]:
+    """Let a lasting drift page that would cost accuracy, however little the model leans on each feature.
+
+    Shares of importance are spread over many features in some models, and a fault of any of them may cost more than its
+    share says. So where a window's drift would cost ``fault_loss_page_min`` and nothing of it pages yet, the feature
+    that moves the predictions most does, if it has lasted as long as a page asks.
+
+    Parameters
+    ----------
+    features : sequence of FeatureDrift
+        Of one window, judged.
+    examined : Examination or None
+        What a look at its rows found.
+    policy : Policy
+        ``fault_loss_page_min`` and ``alert_windows_min``.
+
+    Returns
+    -------
+    tuple of FeatureDrift
+        The same, one of them perhaps louder.
+    """
+    same = tuple(features)
+    loss = None if examined is None else examined.fault_loss
+    if examined is None or loss is None or loss < policy.fault_loss_page_min:
+        return same
+    if any(feature.alert is AlertLevel.PAGE for feature in same):
+        return same
+    lasting = {
+        f.feature for f in same if f.drifted and not f.calendar and f.windows_drifted >= policy.alert_windows_min
+    }
+    first = next((i.feature for i in examined.impacts if i.feature in lasting), None)
+    cost = f"if the drift of this window is a fault, it costs {100 * loss:.1f} points of accuracy"
+    return tuple(
+        replace(f, alert=AlertLevel.PAGE, reason=f"{f.reason}; {cost}") if f.feature == first else f for f in same
+    )
 
 
 def _impact(feature: str, before: Floats, after: Floats) -> Impact:

@@ -26,7 +26,7 @@ DAY = datetime(2026, 1, 1, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
 ONE_CORE = (
     "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1"
-    " --conf spark.driver.host=127.0.0.1 --conf spark.log.level=ERROR pyspark-shell"
+    " --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=2 --conf spark.log.level=ERROR pyspark-shell"
 )
 
 

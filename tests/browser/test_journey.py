@@ -130,15 +130,22 @@ def test_from_upload_to_a_promotion_that_another_browser_sees(browser: Browser, 
     expect(page.get_by_text("accepted").first).to_be_visible()
     no_trouble(page)
 
-    # the check says so
+    # what the door saw is told before anybody checks
+    page.goto(f"{app.url}/alerts?model=loans")
+    settled(page)
+    expect(page.get_by_text("null → 0").first).to_be_visible()
+    no_trouble(page)
+
+    # the check says what it means
     page.goto(f"{app.url}/drift?model=loans")
     settled(page)
     press(page, "check_now")
-    expect(page.get_by_text("income").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("What exactly changed?")).to_be_visible(timeout=60_000)
     no_trouble(page)
     page.goto(f"{app.url}/alerts?model=loans")
     settled(page)
-    expect(page.get_by_text("null → 0").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="things wait for you")).to_be_visible()
+    no_trouble(page)
 
     # a challenger that has seen the new nulls passes the gate and is promoted
     page.goto(f"{app.url}/training?model=loans")

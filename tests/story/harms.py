@@ -16,7 +16,19 @@ import pandas as pd
 from scipy.stats import norm, rankdata
 
 from pipeline_core.policy import Policy
-from pipeline_core.records import AlertLevel, Coherence, Column, ColumnType, Grid, Role, Schema, Task, TimeUnit
+from pipeline_core.records import (
+    AlertLevel,
+    Coherence,
+    Column,
+    ColumnType,
+    Examination,
+    FeatureDrift,
+    Grid,
+    Role,
+    Schema,
+    Task,
+    TimeUnit,
+)
 from pipeline_core.stages import attribution, drift, impact, preprocessing, serving, training
 from pipeline_core.stages.coherence import coherence
 from pipeline_core.stats.columns import ColumnCounts
@@ -67,6 +79,7 @@ class Told:
     fault_loss: float = 0.0
     joint: float = 0.0
     coherence: Coherence | None = None
+    features: tuple[FeatureDrift, ...] = ()
 
 
 # --- worlds -------------------------------------------------------------------------------------
@@ -221,6 +234,7 @@ class Watch:
             largest=max(f.effect or 0.0 for f in last.features),
             weighted=last.weighted_drift or 0.0,
             coherence=self._coherence(windows[-1], names),
+            features=last.features,
         )
 
     def _coherence(self, window: Rows, drifted: Sequence[str]) -> Coherence | None:
@@ -293,8 +307,10 @@ class Model(Watch):
         labelled, truth = drawn(self.world, shift, LABELLED, random)
         told = self.told(shift, [first, window])
         given = {"features": told.drifted, "seed": seed}
-        _, joint = impact.impact(self.predict, window, self.reference, **given)
+        each, joint = impact.impact(self.predict, window, self.reference, **given)
         lost = impact.fault_loss(self.predict, window, self.reference, calibration=self.calibration, **given)
         right = float(np.mean((self.predict(labelled) >= impact.THRESHOLD) == truth))
+        look = Examination(rows=rows, baseline_rows=REFERENCE, impacts=each, joint=joint, fault_loss=lost)
+        loud = any(f.alert is AlertLevel.PAGE for f in impact.priced(told.features, look, policy=POLICY))
         figures = {"loss": self.accuracy - right, "fault_loss": lost, "joint": joint.mean_change if joint else 0.0}
-        return replace(told, **figures)
+        return replace(told, page=loud, features=(), **figures)

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_core.stages.impact import fault_loss, impact, restore, restored
+from pipeline_core.policy import Policy
+from pipeline_core.records import AlertLevel, DriftState, Examination, FeatureDrift, Impact
+from pipeline_core.stages.impact import fault_loss, impact, priced, restore, restored
 
 
 def test_numbers_get_the_baselines_distribution_and_keep_their_order() -> None:
@@ -68,3 +70,41 @@ def test_the_loss_of_a_fault_is_that_of_the_flipped_rows() -> None:
     lost = fault_loss(lambda f: f["x"].to_numpy(), now, base, features=["x"], seed=1)
     assert lost == pytest.approx(0.25, abs=0.01)
     assert fault_loss(lambda f: f["x"].to_numpy(), base, base, features=["x"], seed=1) == pytest.approx(0.0, abs=0.01)
+
+
+def moved(name: str, **given: object) -> FeatureDrift:
+    fields: dict[str, object] = {
+        "feature": name, "test": "ks", "statistic": 0.3, "p_value": 0.0, "p_adjusted": 0.0, "effect": 0.3, "drifted": True,
+        "state": DriftState.DRIFTED, "shap_share": 0.01, "shap_rank": 9, "nulls": None, "contribution": 0.003,
+        "alert": AlertLevel.WATCH, "reason": f"{name}: moved", "windows_drifted": 2,
+    }  # fmt: skip
+    return FeatureDrift(**(fields | given))  # type: ignore[arg-type]
+
+
+def look(loss: float | None, *names: str) -> Examination:
+    impacts = tuple(Impact(feature=name, mean_change=0.1, shift=0.1) for name in names)
+    return Examination(rows=500, baseline_rows=500, impacts=impacts, fault_loss=loss)
+
+
+def test_a_drift_that_is_dear_pages_though_the_model_leans_little_on_it() -> None:
+    features = [moved("a"), moved("b", windows_drifted=1), moved("c")]
+    said = priced(features, look(0.023, "b", "c", "a"), policy=Policy())
+    assert [f.alert for f in said] == [AlertLevel.WATCH, AlertLevel.WATCH, AlertLevel.PAGE]
+    assert said[2].reason == "c: moved; if the drift of this window is a fault, it costs 2.3 points of accuracy"
+
+
+@pytest.mark.parametrize(
+    ("features", "examined"),
+    [
+        ([moved("a")], None),
+        ([moved("a")], look(None, "a")),
+        ([moved("a")], look(0.009, "a")),
+        ([moved("a", windows_drifted=1)], look(0.3, "a")),
+        ([moved("a", calendar=True)], look(0.3, "a")),
+        ([moved("a"), moved("b", alert=AlertLevel.PAGE)], look(0.3, "a")),
+    ],
+)
+def test_what_is_cheap_new_or_told_already_stays_as_it_is(
+    features: list[FeatureDrift], examined: Examination | None
+) -> None:
+    assert priced(features, examined, policy=Policy()) == tuple(features)
