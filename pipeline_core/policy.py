@@ -80,6 +80,7 @@ class Policy:
     reference_rows_max: int = 20_000
     coherence_strength_min: float = 50.0
     coherence_ratio_min: float = 0.5
+    detachment_kept_max: float = 0.5
     domain_auc_min: float = 0.60
     segment_rows_min: int = 30
     segment_effect_min: float = 0.20

@@ -29,11 +29,14 @@ def cell(found: FeatureDrift, window: WindowReport, report: WatchReport, schema:
     look = window.examined
     told = found.hard_evidence[:EVIDENCE_MAX]
     verdict = look.coherence if look is not None else None
-    if not told and verdict is None:
+    loose = next((one for one in look.detached if one.feature == found.feature), None) if look is not None else None
+    if not told and verdict is None and loose is None:
         return
     with st.container(border=True, key="hard_evidence", gap="xsmall"):
         if verdict is not None:
             st.markdown(detailwords.verdict(verdict))
+        if loose is not None:
+            st.markdown(detailwords.detached(loose))
         for text in told:
             st.markdown(f":red[{wording.icon(wording.State.PAGE)} **Hard evidence**] {wording.safe(text, length=500)}")
         if len(found.hard_evidence) > EVIDENCE_MAX:
@@ -57,6 +60,7 @@ def closer_look(window: WindowReport, schema: Schema) -> None:
         if together := detailwords.joint(look, schema):
             st.markdown(together)
         st.markdown(detailwords.domain(look))
+        st.markdown(detailwords.belonging(look))
         if not look.segments:
             st.markdown("**Segments:** in none did a feature drift clearly more than in the whole window.")
     with right:

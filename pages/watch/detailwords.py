@@ -14,6 +14,7 @@ from pipeline_core.records import (
     BaselineChoice,
     BaselineKind,
     Coherence,
+    Detachment,
     Distribution,
     DriftState,
     Examination,
@@ -129,6 +130,28 @@ def verdict(coherence: Coherence) -> str:
     colour, icon, word = _ORIGINS[coherence.origin]
     name = wording.safe(coherence.feature, length=40)
     return f":{colour}-badge[{icon} {word}] **{name}**: {wording.safe(coherence.reason, length=400)}"
+
+
+def detached(found: Detachment) -> str:
+    """Say that a column no longer belongs to its row, as a badge and its evidence (Markdown)."""
+    name = wording.safe(found.feature, length=40)
+    cost = (
+        ""
+        if found.fault_loss is None
+        else f" Accuracy loses {wording.number(100 * found.fault_loss, digits=2)} points by it."
+    )
+    said = wording.safe(found.reason, length=300)
+    return (
+        f":red-badge[:material/link_off: Not its row] **{name}** {said} (p {wording.p_value(found.p_adjusted)}).{cost}"
+    )
+
+
+def belonging(look: Examination) -> str:
+    """Say whether the columns still belong to their rows."""
+    if not look.detached:
+        return "**Joins:** no column lost its relation to the others, as it does when values come from other rows."
+    names = wording.listing([one.feature for one in look.detached])
+    return f"**Joins:** {names} no longer belong{'s' if len(look.detached) == 1 else ''} to the rows: a wrong join or a shifted column."
 
 
 def joint(look: Examination, schema: Schema) -> str:

@@ -206,6 +206,8 @@ def _session() -> Any:
     if not {"PYSPARK_SUBMIT_ARGS", "SPARK_REMOTE"} & set(os.environ):
         builder = builder.master("local[*]").config("spark.ui.enabled", "false").config("spark.log.level", "ERROR")
         builder = builder.config("spark.driver.bindAddress", _LOOPBACK).config("spark.driver.host", _LOOPBACK)
+        # all counts of a column's cells pass through the driver; its default of 1 GB ends in the middle of them, silently
+        builder = builder.config("spark.driver.memory", "4g")
         # counts are few; 200 shuffle tasks for each column would be most of the work
         builder = builder.config("spark.sql.shuffle.partitions", os.cpu_count() or 2)
     try:

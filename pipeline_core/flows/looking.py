@@ -25,11 +25,12 @@ from threadpoolctl import threadpool_limits
 
 from pipeline_core.flows.replies import Progress
 from pipeline_core.policy import Policy
-from pipeline_core.records import Coherence, ColumnType, DomainTest, Examination, Impact, Role, Schema, Task
+from pipeline_core.records import Coherence, ColumnType, Detachment, DomainTest, Examination, Impact, Role, Schema, Task
 from pipeline_core.stages import (
     artifact,
     attribution,
     coherence,
+    detachment,
     domain,
     impact,
     preprocessing,
@@ -107,7 +108,7 @@ def examine(request: ExamineRequest, progress: Progress) -> ExamineResult:
         The model file is not what the registry says.
     """
     pipeline = artifact.read(request.artifact, request.artifact_sha256)
-    fitted = pq.read_table(request.reference)
+    fitted = pq.read_table(request.reference).sort_by("event_at")
     found: list[Examination] = []
     for number, look in enumerate(request.looks):
         progress(number / len(request.looks), f"Looking at the window from {look.start:%Y-%m-%d %H:%M}")
@@ -155,6 +156,13 @@ def _examination(request: ExamineRequest, look: Look, pipeline: Pipeline, fitted
         fault_loss=parts.measured("fault loss", lambda: _fault_loss(request, predict, (now, before), drifted), None),
         coherence=parts.measured(
             "coherence", lambda: _coherence(request, (every_now, every_before), drifted, moving), None
+        ),
+        detached=parts.measured(
+            "whether columns belong to their rows",
+            lambda: _detached(
+                request, predict, (now, serving.frame(fitted, schema)), [name for name in moving if name not in drifted]
+            ),
+            (),
         ),
         domain=parts.measured(
             "domain test",
@@ -238,6 +246,27 @@ def _coherence(
         others=[name for name in moving if name != furthest],
         policy=request.policy,
     )
+
+
+def _detached(
+    request: ExamineRequest, predict: impact.Predict, frames: tuple[pd.DataFrame, pd.DataFrame], columns: Sequence[str]
+) -> tuple[Detachment, ...]:
+    """Find the features that no longer belong to their rows, and price them where accuracy is defined."""
+    # against all fitted rows, whatever the window is compared with: how columns hang together varies over the year as
+    # well, and that is the measure
+    priced = request.schema.task is not Task.REGRESSION
+    return tuple(
+        replace(
+            one,
+            feature=request.schema.by_id(one.feature).name,
+            rivals=tuple(request.schema.by_id(other).name for other in one.rivals),
+            fault_loss=impact.shuffle_loss(
+                predict, frames[1], feature=one.feature, share=1 - one.kept, seed=request.seed,
+                calibration=request.calibration,
+            ) if priced else None,
+        )
+        for one in detachment.detached(*frames, columns=columns, policy=request.policy)
+    )  # fmt: skip
 
 
 def _domain(

@@ -41,7 +41,7 @@ from pipeline_core.records import (
     WatchReport,
     WindowReport,
 )
-from pipeline_core.stages import alerts, drift, impact, performance, profiling
+from pipeline_core.stages import alerts, detachment, drift, impact, performance, profiling
 from pipeline_core.stats.columns import ColumnCounts
 from pipeline_core.stats.scores import PRIMARY
 from pipeline_core.stats.truth import judged
@@ -357,7 +357,10 @@ def _windows(
 
 
 def _with_look(window: WindowReport, found: Examination | None, policy: Policy) -> WindowReport:
-    return replace(window, examined=found, features=impact.priced(window.features, found, policy=policy))
+    features = impact.priced(window.features, found, policy=policy)
+    if found is not None:
+        features = detachment.louder(features, found.detached, policy=policy)
+    return replace(window, examined=found, features=features)
 
 
 def _prediction_drift(bench: _Bench, said: pa.Table) -> PredictionDrift:

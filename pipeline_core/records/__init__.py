@@ -15,6 +15,7 @@ from pipeline_core.records.codec import (
 )
 from pipeline_core.records.examined import (
     Coherence,
+    Detachment,
     DomainTest,
     Examination,
     Impact,
@@ -123,6 +124,7 @@ __all__ = [
     "Curves",
     "Dataset",
     "Decision",
+    "Detachment",
     "Distribution",
     "DomainTest",
     "Doubt",

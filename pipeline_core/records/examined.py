@@ -1,4 +1,4 @@
-"""What a closer look at the rows of one window found: segments, impact, coherence, the domain test, attributions."""
+"""What a closer look at the rows of one window found: segments, impact, coherence, detached columns, the domain test, attributions."""
 
 from __future__ import annotations
 
@@ -78,6 +78,23 @@ class DomainTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Detachment:
+    """A column that no longer belongs to its row, though its own distribution is what it was.
+
+    ``kept`` is the share (0-1) of its relation to the other columns that the window still shows; ``p_adjusted`` covers all
+    columns. ``fault_loss`` is what accuracy (0-1) loses where so many rows hold another row's value (None: not defined).
+    ``rivals``: it may as well be one of these instead.
+    """
+
+    feature: str
+    kept: float
+    p_adjusted: float
+    fault_loss: float | None = None
+    rivals: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
     """One window looked at row by row, on a sample; what was not measured says so in ``reason``.
 
@@ -93,6 +110,7 @@ class Examination:
     fault_loss: float | None = None
     coherence: Coherence | None = None
     domain: DomainTest | None = None
+    detached: tuple[Detachment, ...] = ()
     attributions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     segments: tuple[SegmentDrift, ...] = ()
     reason: str = ""

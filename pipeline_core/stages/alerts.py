@@ -309,9 +309,15 @@ def _rule(report: WatchReport) -> str:
 
 
 def _drift_message(feature: FeatureDrift, window: WindowReport, policy: Policy) -> str:
+    share = f"{feature.shap_share:.0%}".replace("%", " %")
+    if window.examined is not None and any(one.feature == feature.feature for one in window.examined.detached):
+        kept = f"{policy.detachment_kept_max:.0%}".replace("%", " %")
+        return (
+            f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}). The policy wants more than"
+            f" {kept} of it left. Check the join, and the order of rows and columns, upstream."
+        )
     if feature.state is not DriftState.DRIFTED:
         return f"{_sentence(feature.reason)} A count in every window is expected. Check the upstream extract."
-    share = f"{feature.shap_share:.0%}".replace("%", " %")
     nulls, levels = policy.null_share_change_min * 100, policy.new_level_share_min * 100
     allowed = (
         f"The policy allows a move below {policy.drift_effect_min:.2f}, a null-share change below {nulls:.1f} points and "

@@ -21,6 +21,7 @@ from pipeline_core.records import AlertLevel, Examination, FeatureDrift, Impact
 SPIKE_SHARE_MIN = 0.02
 SPIKE_RATIO_MIN = 3.0
 THRESHOLD = 0.5
+SHUFFLED_ROWS_MAX = 5_000
 JOINT = "all drifted features"
 
 Array = npt.NDArray[Any]
@@ -149,8 +150,54 @@ def fault_loss(
     """
     if not features or not len(window) or not len(reference):
         return 0.0
-    said = predict(window)
     truth = predict(restore(window, reference, features=features, seed=seed))
+    return _lost(predict(window), truth, calibration)
+
+
+def shuffle_loss(
+    predict: Predict,
+    reference: pd.DataFrame,
+    *,
+    feature: str,
+    share: float,
+    seed: int,
+    calibration: Sequence[tuple[float, float]] = (),
+) -> float:
+    """Say how much accuracy is lost where a share of the rows has the feature's value of another row.
+
+    ``fault_loss`` with the baseline's rows as the truth: what belonged to a row of the window is not known.
+
+    Parameters
+    ----------
+    predict : callable
+        From features to P(positive), shape (rows,), or P(class), shape (rows, classes).
+    reference : pd.DataFrame
+        Features of the baseline.
+    feature : str
+        Which.
+    share : float
+        Of the rows, 0-1.
+    seed : int
+        Of the draws.
+    calibration : sequence of (float, float)
+        As in ``fault_loss``.
+
+    Returns
+    -------
+    float
+        0-1.
+    """
+    random = np.random.default_rng(seed)
+    rows = reference.sample(n=min(len(reference), SHUFFLED_ROWS_MAX), random_state=seed)
+    taken = np.flatnonzero(random.random(len(rows)) < share)
+    order = np.arange(len(rows))
+    order[taken] = random.permutation(taken)
+    return _lost(predict(rows.assign(**{feature: rows[feature].to_numpy()[order]})), predict(rows), calibration)
+
+
+def _lost(said: Floats, truth: Floats, calibration: Sequence[tuple[float, float]]) -> float:
+    if not said.size:
+        return 0.0
     if said.ndim == 1:
         flipped = (said >= THRESHOLD) != (truth >= THRESHOLD)
         chance = np.where(truth >= THRESHOLD, 1.0, -1.0) * (2 * _calibrated(truth, calibration) - 1)

@@ -25,7 +25,7 @@ from tests.bench import made
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 UTC_ZONE = ZoneInfo("UTC")
 ONE_CORE = (
-    "--master local[1] --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1"
+    "--master local[1] --driver-memory 4g --conf spark.ui.showConsoleProgress=false --conf spark.ui.enabled=false --conf spark.driver.bindAddress=127.0.0.1"
     " --conf spark.driver.host=127.0.0.1 --conf spark.sql.shuffle.partitions=2 --conf spark.log.level=ERROR pyspark-shell"
 )
 

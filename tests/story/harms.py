@@ -21,6 +21,7 @@ from pipeline_core.records import (
     Coherence,
     Column,
     ColumnType,
+    Detachment,
     Examination,
     FeatureDrift,
     Grid,
@@ -29,7 +30,7 @@ from pipeline_core.records import (
     Task,
     TimeUnit,
 )
-from pipeline_core.stages import attribution, drift, impact, preprocessing, serving, training
+from pipeline_core.stages import attribution, detachment, drift, impact, preprocessing, serving, training
 from pipeline_core.stages.coherence import coherence
 from pipeline_core.stats.columns import ColumnCounts
 from pipeline_core.stats.cubes import cube
@@ -77,6 +78,8 @@ class Told:
     largest: float
     weighted: float
     fault_loss: float = 0.0
+    restored_loss: float = 0.0
+    detached: tuple[str, ...] = ()
     joint: float = 0.0
     coherence: Coherence | None = None
     features: tuple[FeatureDrift, ...] = ()
@@ -309,8 +312,29 @@ class Model(Watch):
         given = {"features": told.drifted, "seed": seed}
         each, joint = impact.impact(self.predict, window, self.reference, **given)
         lost = impact.fault_loss(self.predict, window, self.reference, calibration=self.calibration, **given)
+        loose = self._detached(window, told.drifted, seed)
         right = float(np.mean((self.predict(labelled) >= impact.THRESHOLD) == truth))
         look = Examination(rows=rows, baseline_rows=REFERENCE, impacts=each, joint=joint, fault_loss=lost)
-        loud = any(f.alert is AlertLevel.PAGE for f in impact.priced(told.features, look, policy=POLICY))
-        figures = {"loss": self.accuracy - right, "fault_loss": lost, "joint": joint.mean_change if joint else 0.0}
-        return replace(told, page=loud, features=(), **figures)
+        priced = impact.priced(told.features, look, policy=POLICY)
+        loud = any(f.alert is AlertLevel.PAGE for f in detachment.louder(priced, loose, policy=POLICY))
+        figures = {"loss": self.accuracy - right, "joint": joint.mean_change if joint else 0.0}
+        cost = max([lost, *(one.fault_loss or 0.0 for one in loose)])
+        names = tuple(one.feature for one in loose)
+        return replace(told, page=loud, features=(), fault_loss=cost, restored_loss=lost, detached=names, **figures)
+
+    def _detached(self, window: Rows, drifted: Sequence[str], seed: int) -> tuple[Detachment, ...]:
+        kept = [column.name for column in self.columns if column.name not in drifted]
+        return tuple(
+            replace(
+                one,
+                fault_loss=impact.shuffle_loss(
+                    self.predict,
+                    self.reference,
+                    feature=one.feature,
+                    share=1 - one.kept,
+                    seed=seed,
+                    calibration=self.calibration,
+                ),
+            )
+            for one in detachment.detached(window, self.reference, columns=kept, policy=POLICY)
+        )

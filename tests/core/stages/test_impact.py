@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, DriftState, Examination, FeatureDrift, Impact
-from pipeline_core.stages.impact import fault_loss, impact, priced, restore, restored
+from pipeline_core.stages.impact import fault_loss, impact, priced, restore, restored, shuffle_loss
 
 
 def test_numbers_get_the_baselines_distribution_and_keep_their_order() -> None:
@@ -108,3 +108,15 @@ def test_what_is_cheap_new_or_told_already_stays_as_it_is(
     features: list[FeatureDrift], examined: Examination | None
 ) -> None:
     assert priced(features, examined, policy=Policy()) == tuple(features)
+
+
+def test_what_other_rows_values_cost_is_what_they_flip() -> None:
+    base = pd.DataFrame({"x": np.tile([-1.0, 1.0], 2_000), "y": 0.0})
+    sure = lambda f: np.where(f["x"] > 0, 0.9, 0.1)  # ruff: ignore[lambda-assignment]
+    given = {"feature": "x", "seed": 1}
+    # every second row gets the other value, and each of those loses 0.9 - 0.1
+    assert shuffle_loss(sure, base, share=1.0, **given) == pytest.approx(0.5 * 0.8, abs=0.02)
+    assert shuffle_loss(sure, base, share=0.5, **given) == pytest.approx(0.25 * 0.8, abs=0.02)
+    assert shuffle_loss(sure, base, share=0.0, **given) == pytest.approx(0.0, abs=1e-12)
+    assert shuffle_loss(sure, base, feature="y", share=1.0, seed=1) == pytest.approx(0.0, abs=1e-12)
+    assert shuffle_loss(sure, base.head(0), share=1.0, **given) == pytest.approx(0.0, abs=1e-12)
