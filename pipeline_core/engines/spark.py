@@ -85,6 +85,7 @@ class SparkEngine:
         """Forget the views; the cluster's session stays for the next."""
         for view in (counting.SOURCE, counting.BINS, _BUCKETS):
             self._spark.catalog.dropTempView(view)
+        self._spark.catalog.clearCache()
 
     def days(self, *, since: datetime | None = None) -> dict[datetime, int]:
         """Count rows by day of the zone.
@@ -141,7 +142,8 @@ class SparkEngine:
         days = [date.fromordinal(day_in(self.zone, day)) for day in buckets]
         laid = pa.table({"day": pa.array(days, pa.date32()), "bucket": pa.array(list(buckets.values()), _UTC)})
         self._view(_BUCKETS, laid)
-        self._view(counting.BINS, counting.bins(list(typed), pa.int32()))
+        # each column's query reads the bins: kept once, they are not written into each plan again
+        self._view(counting.BINS, counting.bins(list(typed), pa.int32()), kept=True)
         columns = ", ".join(f"{text} AS {g.column_id}" for g, text in typed.items())
         with _reading(self.source):
             self._spark.sql(
@@ -162,9 +164,10 @@ class SparkEngine:
         with _reading(self.source):
             return self._spark.sql(statement, rows=self.rows).toArrow()
 
-    def _view(self, name: str, table: pa.Table) -> None:
+    def _view(self, name: str, table: pa.Table, *, kept: bool = False) -> None:
         with _quietly():
-            self._spark.createDataFrame(table).createOrReplaceTempView(name)
+            rows = self._spark.createDataFrame(table)
+            (rows.cache() if kept else rows).createOrReplaceTempView(name)
 
     def _where(self, since: datetime | None) -> str:
         return f"WHERE {self._time} IS NOT NULL" + ("" if since is None else f" AND {self._time} >= {moment(since)}")

@@ -24,8 +24,10 @@ from scipy.stats import t as student
 from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, Detachment, FeatureDrift
 
-NAMED_MAX = 3
-"""Columns looked for, one after the other; with more, the row itself is another one."""
+NAMED_MAX, BLAMED_MAX = 3, 8
+"""Columns looked for, one after the other (with more, the row itself is another one), and those that are asked each time."""
+SLOPE_MIN = 0.5
+"""A prediction that holds on rows it was not learned on has a slope near 1; one of chance has any."""
 STRETCHES_MIN, STRETCHES_MAX, STRETCH_ROWS_MIN = 6, 40, 100
 RIDGE = 0.01
 LEVELS_MAX = 20
@@ -71,10 +73,10 @@ def detached(
     tests, found = len(parts), list[Detachment]()
     lost = _lost(parts, stretches, tests, policy)
     while lost and len(found) < NAMED_MAX:
-        name = next(iter(lost))
-        # a column of other rows blurs what is predicted from it, so it is left out before the rest is judged
-        without = {n: _lost(_but(parts, n), stretches, tests, policy) for n in list(lost)[:NAMED_MAX]}
-        rivals = [n for n, left in without.items() if n != name and not left and not without[name]]
+        # a column of other rows takes away what the others know of each other: to blame is the one without which most is well
+        without = {name: _lost(_but(parts, name), stretches, tests, policy) for name in list(lost)[:BLAMED_MAX]}
+        name = min(without, key=lambda one: len(without[one]))
+        rivals = [other for other, left in without.items() if other != name and not left]
         found.append(_told(name, *lost[name], rivals))
         parts, lost = _but(parts, name), without[name]
     return tuple(found)
@@ -158,7 +160,7 @@ def _relations(parts: Parts, stretches: int) -> tuple[Floats, Floats]:
         before += [_slopes(stretch, weights, widths) for stretch in held]
         after.append(_slopes(now, weights, widths))
     usual, varied, found = np.mean(before, axis=0), np.std(before, axis=0, ddof=1), np.mean(after, axis=0)
-    known = (usual > 0) & (varied > 0)
+    known = (usual >= SLOPE_MIN) & (varied > 0)
     spread = np.where(known, varied, 1.0) * np.sqrt(1 + 1 / stretches)
     p_values = np.where(known, student.sf((usual - found) / spread, stretches - 1), 1.0)
     return np.where(known, found / np.where(known, usual, 1.0), 1.0), p_values

@@ -22,9 +22,8 @@ then sees a later part: received, scored, labelled, checked, retrained, challeng
 |---|---|---|---|---|---|---|---|---|---|
 """
 TAIL = """
-How to read it: `adult` is the control, its two parts do not differ, so a page there would be a false alarm. `bikes` pages for the season, because one year of training has seen each month once and windows
-are not yet calibrated on a healthy past; its loss of accuracy is real as well (demand grew). `tips` and `fare` page on `trip_miles` and on a month column that is only the calendar. `weather` loses
-accuracy to changed instruments. `bank` was never predictable from its first months: validation AUC near 0.5, with its interval.
+How to read it: `adult` is the control, its two parts do not differ, so a page there would be a false alarm. All labels are there at once here, so most of the other pages are the loss of accuracy itself: `bikes` loses because
+demand grew, `weather` to changed instruments, and `bank` was never predictable from its first months: validation AUC near 0.5, with its interval. What is said before any label arrives stands in [replays.md](replays.md).
 """
 
 

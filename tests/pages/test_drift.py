@@ -19,6 +19,7 @@ from pipeline_core.records import (
     BaselineChoice,
     BaselineKind,
     Coherence,
+    Detachment,
     Distribution,
     DomainTest,
     DriftState,
@@ -221,6 +222,7 @@ LOOK = Examination(
     joint=Impact(feature="all", mean_change=0.04, shift=0.01), fault_loss=0.02,
     coherence=Coherence(feature="income", origin=Origin.FAULT, ratio=0.1, strength=90.0, reason="only this column moved"),
     domain=DomainTest(auc=0.7, p_value=0.001, drifted=True, features={HOSTILE: 0.6}, reason="told apart: AUC 0.70"),
+    detached=(Detachment(feature="income", kept=0.1, p_adjusted=0.0001, fault_loss=0.031, reason="no longer belongs to its row"), Detachment(feature=HOSTILE, kept=0.2, p_adjusted=0.001)),
     attributions={"income": (0.4, 0.46), HOSTILE: (0.02, 0.01)},
     segments=(SegmentDrift(by=HOSTILE, segment="<i>", rows=40, share=0.1, feature="debt", effect=0.4, overall=0.05, p_value=0.001, p_adjusted=0.01),),
 )  # fmt: skip
@@ -262,6 +264,13 @@ def test_a_window_that_was_looked_at_says_what_its_rows_say(looked_at: Store, vi
         ":red-badge[:material/build: Measurement fault] **income**: only this column moved"
     ]
     assert len([text for text in bold if "0 is in 12" in text]) == 1, "hard evidence stands once"
+    assert told(at, ":red-badge[:material/link_off:") == [
+        ":red-badge[:material/link_off: Not its row] **income** no longer belongs to its row (p < 0.001). Accuracy loses 3.1 points by it."
+    ]
+    (joins,) = told(at, "**Joins:**")
+    assert joins.startswith("**Joins:** income and ")
+    assert joins.endswith(" no longer belong to the rows: a wrong join or a shifted column.")
+    assert HOSTILE not in joins
     assert told(at, "All drifted") == [
         "All drifted features together change a score by **4 points** on average (+1 points on balance)."
         " If it is a fault, accuracy loses 2 points."

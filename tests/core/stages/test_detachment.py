@@ -69,6 +69,7 @@ def test_two_detached_columns_are_told_one_after_the_other() -> None:
     broken = other_rows(other_rows(rows.iloc[:2_000].reset_index(drop=True), "b"), "d", 0.9)
     found = detached(broken, rows.iloc[2_000:], columns=list("abcde"), policy=POLICY)
     assert sorted(one.feature for one in found) == ["b", "d"]
+    assert {one.rivals for one in found} == {()}
 
 
 def test_of_two_columns_that_know_only_each_other_both_are_named() -> None:
