@@ -10,6 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import ceil
 from pathlib import Path
 
 from pipeline_core.errors import InvalidDefinition, nearest
@@ -90,6 +91,11 @@ class Policy:
     relative_performance_margin: float = 0.10
     # how bad a finding is, where a team says otherwise than the door
     severities: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def healthy_windows_needed(self) -> int:
+        """Healthy windows from which a rank among them can reach ``alpha``: ``healthy_windows_min``, or more for a small alpha."""
+        return max(int(self.healthy_windows_min), ceil(1 / self.alpha - 1e-9) - 1)
 
 
 def load_policy(home: Path) -> Policy:

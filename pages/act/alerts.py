@@ -25,7 +25,7 @@ if not alerts:
     panels.empty(
         "No alerts: nothing has asked for you yet.",
         "Checks raise a **page** when something drifts that the model leans on or when the model gets worse, and a **watch** "
-        "when the scores move or something drifts that hardly matters.",
+        "when the scores move, or something drifts that hardly matters or has not lasted yet.",
         page="drift" if has_champion else "training",
         action="See what was checked" if has_champion else "Train the first version",
     )

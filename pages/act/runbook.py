@@ -43,9 +43,9 @@ GATE = Question(text="Do not promote until the challenge passes.", link="Challen
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {
     "data_drift": (
         VALIDATION,
-        Question(text="What exactly changed against the training baseline?", link="Drift in this window", page="drift"),
+        Question(text="What exactly changed against the baseline?", link="Drift in this window", page="drift"),
         Question(text="Was anything changed upstream? Compare the sources of the batches around it.", link="Batches", page="batches"),
-        Question(text="Is the feature in the top quarter by SHAP share? A page says yes, a watch says no.", link="SHAP shares", page="drift"),
+        Question(text="Is the feature in the top quarter by SHAP share? A page says yes; a watch says no, or that it has not lasted yet.", link="SHAP shares", page="drift"),
         RETRAIN,
         GATE,
     ),

@@ -32,10 +32,10 @@ GLOSSARY: dict[str, str] = {
     "nulls": "Share of rows without a value. Nulls count as a level of their own and are tested apart.",
     "prediction_drift": "How far the champion's scores moved from those on its held-out rows (KS distance). Needs no ground truth.",
     "performance": "The metric on rows whose ground truth has arrived, against the validation figure. Arrives as late as the labels.",
-    "page": "A feature that the model leans on drifted, or the model got worse: somebody should look now.",
-    "watch": "A feature drifted that hardly matters to the model, or the scores moved: noted, nobody is called.",
+    "page": "A feature that the model leans on drifted and it lasted, or a column left its rows, or many features moved together, or the model got worse: somebody should look now.",
+    "watch": "A feature drifted that hardly matters to the model, or one that matters in too few windows so far, or the scores moved, or only the rows show a change: noted, nobody is called.",
     "unclear": "Too few rows to say either: neither drifted nor stable.",
-    "baseline": "The rows that the champion was fitted on.",
+    "baseline": "What windows are compared with: everything that the champion was made from, the same season of it, a period that a person chose, or the window before.",
 }
 """Term -> one or two sentences for ``help=``."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pages.ui import verdicts, wording
 from pages.ui.panels import Card
 from pages.ui.wording import State
-from pages.watch import reads, words
+from pages.watch import reads, signals, words
 from pages.watch.reads import Seen
 from pipeline_core.records import BatchStatus, ModelVersion, Schema, Severity, TimeUnit, WindowReport
 
@@ -107,7 +107,7 @@ def _drift_card(windows: Sequence[WindowReport], schema: Schema) -> Card:
     known = [window.weighted_drift for window in windows]
     return Card(
         title="Data drift",
-        state=words.drift_state(last),
+        state=signals.drift_state(last),
         value=wording.DASH if reads.undecided(last) else f"{drifted} of {len(last.features)}",
         delta="too few rows" if reads.undecided(last) else f"weighted {wording.number(last.weighted_drift)}",
         note=f"features drifted, {wording.span(last.start, last.end, schema)}",

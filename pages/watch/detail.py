@@ -24,7 +24,7 @@ def cell(found: FeatureDrift, window: WindowReport, report: WatchReport, schema:
     """Draw the state, what happened in words, the figures, and evidence that needs no statistics."""
     policy = session.store().policy
     st.markdown(detailwords.state(found))
-    st.markdown(words.in_words(found, window, schema))
+    st.markdown(words.in_words(found, window, schema, policy=policy))
     panels.facts(detailwords.facts(found, window, report=report, schema=schema, policy=policy), key="facts")
     look = window.examined
     told = found.hard_evidence[:EVIDENCE_MAX]
@@ -43,11 +43,12 @@ def cell(found: FeatureDrift, window: WindowReport, report: WatchReport, schema:
             st.caption(f"{len(found.hard_evidence) - EVIDENCE_MAX} more: see the batches of this window.")
 
 
-def closer_look(window: WindowReport, schema: Schema) -> None:
+def closer_look(window: WindowReport, report: WatchReport, schema: Schema) -> None:
     """Draw what a look at the rows found: joint impact, domain test, attributions, segments; or why there was none."""
     look = window.examined
     if look is None:
-        st.caption(f":material/search_off: {detailwords.unlooked(None, session.store().policy)}")
+        why = detailwords.unlooked(None, session.store().policy, rows_in=report.rows_in)
+        st.caption(f":material/search_off: {why}")
         return
     st.subheader("What do the rows say?", anchor=False)
     if look.reason:
@@ -97,7 +98,10 @@ def _attributions(look: Examination) -> None:
 
 
 def distances(found: FeatureDrift, window: WindowReport, report: WatchReport) -> None:
-    """Draw PSI, Jensen-Shannon, Wasserstein and the exact KS once somebody unfolds them: rows are read then."""
+    """Draw PSI, Jensen-Shannon, Wasserstein and the exact KS once somebody unfolds them: rows are read then, if they are here."""
+    if report.rows_in:
+        st.caption(f":material/cloud: {detailwords.UNDRAWN}")
+        return
     fold = st.expander(
         "Other distances: PSI, Jensen-Shannon, Wasserstein, exact KS", key="distances", on_change="rerun"
     )

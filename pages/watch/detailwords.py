@@ -62,8 +62,14 @@ def healthy(found: FeatureDrift, window: WindowReport, report: WatchReport, poli
     """Give the effect that healthy windows stay below, or that it is not calibrated, and what that means."""
     if window.calibrated and found.healthy_effect is not None:
         return f"below {wording.number(found.healthy_effect)}", "95 % of the healthy windows stayed below this effect."
-    known = report.rule.healthy_windows if report.rule is not None and not report.rule.calibrated else None
-    need = policy.healthy_windows_min
+    need = policy.healthy_windows_needed
+    if not window.calibrated and report.rule is not None and report.rule.calibrated:
+        why = (
+            "This window is not comparable with the healthy ones: it has too few rows, or is of a season that none of them has"
+            f" ({need} that are like it are needed). Its p-values are adjusted over all features (Benjamini-Hochberg)."
+        )
+        return "not comparable", why
+    known = report.rule.healthy_windows if report.rule is not None else None
     why = f"{need} healthy windows of this size are needed. Until then p-values are adjusted over all features (Benjamini-Hochberg)."
     if window.calibrated:
         return "not measured", "The healthy windows have no figure for this feature."
@@ -81,8 +87,10 @@ def impact_of(found: FeatureDrift, look: Examination | None) -> Impact | None:
     return next((i for i in look.impacts if i.feature == found.feature), None) if look is not None else None
 
 
-def unlooked(look: Examination | None, policy: Policy) -> str:
+def unlooked(look: Examination | None, policy: Policy, *, rows_in: str = "") -> str:
     """Say why a closer look is missing; empty where it is there."""
+    if look is None and rows_in:
+        return f"Nobody looked row by row: the rows are in {wording.safe(rows_in, length=200)}."
     if look is None:
         return (
             "Row by row only the newest window and the newest of those that alert are looked at,"
@@ -110,7 +118,7 @@ def facts(
     else:
         quiet = look is not None and not found.drifted
         impact = "none: not drifted" if quiet else UNSEEN if look is None else "not measured"
-        impact_help = unlooked(look, policy) or "It is measured for features that drifted."
+        impact_help = unlooked(look, policy, rows_in=report.rows_in) or "It is measured for features that drifted."
     share = look.attributions.get(found.feature) if look is not None else None
     was = f"{wording.percent(found.shap_share)} (#{found.shap_rank})"
     return [
@@ -120,7 +128,7 @@ def facts(
         Fact(label="Smallest detectable", value="unknown" if found.smallest_detectable is None else wording.number(found.smallest_detectable), help="smallest_detectable"),
         Fact(label="Impact on scores", value=impact, help=impact_help),
         Fact(label="SHAP share", value=was, help="shap_share"),
-        Fact(label="SHAP share, this window", value=UNSEEN if share is None else f"{wording.percent(share[1])} ({wording.signed(100 * (share[1] - share[0]), digits=2)} points)", help=unlooked(look, policy) or "Share of mean |SHAP| on a sample of the window's rows, and the difference from the baseline's."),
+        Fact(label="SHAP share, this window", value=UNSEEN if share is None else f"{wording.percent(share[1])} ({wording.signed(100 * (share[1] - share[0]), digits=2)} points)", help=unlooked(look, policy, rows_in=report.rows_in) or "Share of mean |SHAP| on a sample of the window's rows, and the difference from the baseline's."),
         Fact(label="Nulls, before → now", value=f"{wording.percent(nulls.baseline)} → {wording.percent(nulls.current)}" if nulls else "not measured", help="nulls"),
     ]  # fmt: skip
 
@@ -228,13 +236,34 @@ def since(windows: Sequence[WindowReport], window: WindowReport, feature: str, s
     return f" It has drifted since {wording.moment(first.start, schema)} ({wording.count(count, 'window')})."
 
 
+def compared_with(choice: BaselineChoice | None) -> str:
+    """Say what the windows are compared with, in a few words."""
+    if choice is None:
+        return "the baseline"
+    return _KINDS[choice.kind] if choice.season is None else f"the same {choice.season.value} of the champion's data"
+
+
+def against(report: WatchReport, window: WindowReport | None) -> str:
+    """Say how many windows a check has, against what, and how many rows of it the one that is shown has."""
+    told = f"{wording.count(len(report.windows), 'window')} against {compared_with(report.baseline)}."
+    if window is None or not window.baseline_rows:
+        return told
+    return f"{told} For the window that is shown, that is {wording.count(window.baseline_rows, 'row')}."
+
+
+def elsewhere(report: WatchReport) -> str:
+    """Say where the rows of a check are (Markdown); empty where they are in the store."""
+    return f"The rows of this check are in **{wording.safe(report.rows_in, length=200)}**." if report.rows_in else ""
+
+
+UNDRAWN = "The rows stay where they are, so no distribution is drawn and no exact distance is measured here."
+
+
 def baseline(choice: BaselineChoice | None, schema: Schema) -> str:
     """Say in words what the windows are compared with, who said so and why."""
     if choice is None:
         return "The check was made before baselines were kept with it: check again."
-    what = _KINDS[choice.kind]
-    if choice.season is not None:
-        what = f"the same {choice.season.value} of the champion's data"
+    what = compared_with(choice)
     if choice.start is not None and choice.end is not None:
         what = f"{wording.moment(choice.start, schema)} to {wording.moment(choice.end, schema)} (excluded)"
     return (
@@ -260,8 +289,8 @@ def rule_line(report: WatchReport) -> str:
         return "Why this rule?"
     how = f"calibrated on {rule.healthy_windows} healthy windows" if rule.calibrated else "uncalibrated"
     tried = f"; it paged on {rule.fired} of {rule.tried} healthy windows" if rule.tried else ""
-    against = f"; against {_KINDS[report.baseline.kind]}" if report.baseline else ""
-    return f"Why this rule? It is {how}{tried}{against}"
+    held = f"; against {compared_with(report.baseline)}" if report.baseline else ""
+    return f"Why this rule? It is {how}{tried}{held}"
 
 
 def choice_rows(choices: Sequence[BaselineChoice], schema: Schema) -> Rows:

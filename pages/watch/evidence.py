@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui import charts, drift_charts, panels, session, wording
 from pages.ui.charts import Line
-from pages.watch import needs, reads, sizes, words
+from pages.watch import detailwords, needs, reads, signals, sizes, words
 from pipeline_core.errors import NotFound
 from pipeline_core.flows import watch
 from pipeline_core.records import (
@@ -56,8 +56,8 @@ def controls(
     *,
     latest: WatchReport | None,
     size: str,
+    window: WindowReport | None = None,
     paged: WindowReport | None = None,
-    leading: Sequence[FeatureDrift] = (),
 ) -> None:
     """Draw the window length, the next step, when it was checked, and the button that checks now."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="controls"):
@@ -79,32 +79,29 @@ def controls(
             type="primary" if report is None else "secondary",
             help="A check is running." if busy else "Compare every window with its baseline.",
         )
-        _next_step(schema, paged, leading)
+        _next_step(schema, paged, window)
         if report is not None:
-            against = (
-                f"{wording.count(len(report.windows), 'window')} against {wording.count(report.baseline_rows, 'row')}"
-            )
-            st.caption(
-                f"checked {wording.clock(report.checked_at)}",
-                help=f"{against} that v{report.version} was fitted on.",
-            )
+            st.caption(f"checked {wording.clock(report.checked_at)}", help=detailwords.against(report, window))
     if pressed:
         with session.guard():
             session.submit("check", schema.model, {"window": size})
             st.rerun()
 
 
-def _next_step(schema: Schema, paged: WindowReport | None, leading: Sequence[FeatureDrift]) -> None:
+def _next_step(schema: Schema, paged: WindowReport | None, window: WindowReport | None) -> None:
     """Draw the way to the alert of what pages here, or to the window that last did."""
     if paged is not None:
-        where = {"window": wording.window_key(paged.start), "feature": words.matters(paged)[0].feature}
+        where = {"window": wording.window_key(paged.start)}
+        if leading := signals.matters(paged):  # none: the window as a whole
+            where["feature"] = leading[0].feature
         st.button(
             "Show the last page", icon=":material/history:", key="show_paged", type="primary",
             on_click=lambda: session.ask(**where),
         )  # fmt: skip
-    elif leading:
+    elif window is not None and reads.level(window) is AlertLevel.PAGE:
+        first = next((found.feature for found in signals.matters(window)), None)
         groups = needs.needs(session.cached(reads.alerts, schema.model))
-        mine = next((group.key for group in groups if group.alert.feature == leading[0].feature), None)
+        mine = next((g.key for g in groups if g.alert.code == "data_drift" and g.alert.feature == first), None)
         panels.link("Open the runbook", "alerts", query=None if mine is None else {"alert": mine})
 
 
@@ -117,14 +114,14 @@ def nothing_checked(schema: Schema, report: WatchReport | None, *, latest: Watch
         )
     elif report is not None:
         st.title("No data has come in since the champion was trained.", anchor=False)
-        st.markdown("Receive a later batch; its windows are then compared with the training data.")
+        st.markdown("Receive a later batch; its windows are then compared with the baseline.")
         panels.next_step("Receive a batch", "batches", key="receive")
         return
     else:
         st.title(f"Not checked in windows of {sizes.size_words(size)} yet.", anchor=False)
         st.markdown(
-            "A check compares each window of later data with the rows that the champion was fitted on, feature by feature, and "
-            "shows here which change matters."
+            "A check compares each window of later data with its baseline (the champion's own data, where nobody chose another), "
+            "feature by feature, and shows here which change matters."
         )
     controls(schema, report, latest=latest, size=size)
 

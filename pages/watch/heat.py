@@ -11,7 +11,8 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import drift_charts, panels, session, wording
-from pages.watch import words
+from pages.watch import signals, words
+from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, DriftState, Schema, WindowReport
 
 CELLS_MAX = 20_000
@@ -36,7 +37,7 @@ def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, windo
         table=lambda: heat_rows(windows, schema),
         on_point=lambda clicked: pick(clicked, drift_charts.shown_features(shown, most=most), shown),
     )
-    st.markdown(legend(windows, cut=cut))
+    st.markdown(legend(windows, policy=session.store().policy, cut=cut))
     if total > drift_charts.FEATURES_MAX:
         st.toggle(
             f"Show all {total} features, not only the {drift_charts.FEATURES_MAX} that matter or moved most",
@@ -54,7 +55,7 @@ def drawn(windows: Sequence[WindowReport], window: WindowReport, *, room: int) -
     return windows[first:end], told
 
 
-def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
+def legend(windows: Sequence[WindowReport], *, policy: Policy, cut: str = "") -> str:
     """Say how to read the marks that are on the heat map, with the words of the states."""
     page, watch = wording.State.PAGE, wording.State.WATCH
     features = [drift for window in windows for drift in window.features]
@@ -63,12 +64,22 @@ def legend(windows: Sequence[WindowReport], *, cut: str = "") -> str:
     if AlertLevel.PAGE in levels:
         told.append(f":{wording.badge_colour(page)}[● {wording.word(page)}]: drifted, and the model leans on it.")
     if AlertLevel.WATCH in levels:
-        told.append(f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: drifted, matters little.")
+        told.append(f":{wording.badge_colour(watch)}[○ {wording.word(watch)}]: {_watched(windows, policy)}.")
     if any(drift.state is DriftState.UNCLEAR for drift in features):
         told.append("Stroke: too few rows to say.")
     if any(window.calibrated and window.weighted_limit is not None for window in windows):
         told.append("Dotted: 95 % of healthy windows stay below.")
     return f":small[{' '.join(told)} The stronger the blue, the further from the baseline. Click a cell to see what changed.{cut}]"
+
+
+def _watched(windows: Sequence[WindowReport], policy: Policy) -> str:
+    """Say what the watched cells are: those that matter little, those that page if they last, or both."""
+    soon = any(signals.waiting(window) for window in windows)
+    watched = [f for window in windows for f in window.features if f.alert is AlertLevel.WATCH]
+    told = ["drifted, matters little"] if any(f.drifted and not f.important for f in watched) else []
+    told += [f"drifted, matters, {signals.lasting(policy)}"] if soon else []
+    told += ["not drifted, and odd in its rows or missing"] if any(not f.drifted for f in watched) else []
+    return "; or ".join(told)
 
 
 def heat_rows(windows: Sequence[WindowReport], schema: Schema) -> panels.Rows:

@@ -13,6 +13,7 @@ from pipeline_core.records import Alert, AlertLevel
 CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "batch_suspect": 2, "prediction_drift": 3}
 BATCH_CODES = frozenset({"batch_quarantined", "batch_suspect"})
 _BATCH = re.compile(r"^Batch (b-\d+)\b")
+_LOOSE = "looks as it always did and no longer belongs to its row"
 
 
 def rank(alert: Alert) -> tuple[bool, int, float, float]:
@@ -20,6 +21,12 @@ def rank(alert: Alert) -> tuple[bool, int, float, float]:
     at = alert.window_start or alert.raised_at
     code = CODE_ORDER.get(alert.code, len(CODE_ORDER))
     return (alert.level is not AlertLevel.PAGE, code, -(alert.contribution or 0.0), -at.timestamp())
+
+
+def loose(alert: Alert) -> bool:
+    """Say whether an alert is about a column that did not drift and no longer belongs to its row."""
+    # the record does not say so, the message does, right behind the name
+    return alert.feature is not None and alert.message.removeprefix(f"{alert.feature}: ").startswith(_LOOSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +64,7 @@ class Need:
 def needs(alerts: Iterable[Alert]) -> tuple[Need, ...]:
     """Group alerts by cause, and each cause by runs of windows; what waits first, then by harm.
 
-    A cause is a code and a feature. A single quiet window does not end a run; two do. What somebody has seen stands apart
+    A cause is a code and a feature, and whether it drifted or left its row. A single quiet window does not end a run; two do. What somebody has seen stands apart
     from what waits, and each quarantined batch stands alone: another file is another matter.
 
     Returns
@@ -68,7 +75,9 @@ def needs(alerts: Iterable[Alert]) -> tuple[Need, ...]:
     causes: dict[tuple[object, ...], list[Alert]] = {}
     for alert in alerts:
         alone = alert.alert_id if alert.code == "batch_quarantined" or alert.window_start is None else ""
-        causes.setdefault((alert.code, alert.feature, alert.acknowledged_at is None, alone), []).append(alert)
+        causes.setdefault((alert.code, alert.feature, loose(alert), alert.acknowledged_at is None, alone), []).append(
+            alert
+        )
     found = [_need(run) for cause in causes.values() for run in runs(cause)]
     return tuple(sorted(found, key=lambda need: (not need.waiting, *rank(need.alert))))
 

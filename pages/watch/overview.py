@@ -18,7 +18,7 @@ seen = session.cached(reads.seen, schema.model)
 period = session.period()
 windows = reads.inside(seen.report.windows, period) if seen.report else ()
 
-text, state = words.overview(seen, windows, schema)
+text, state = words.overview(seen, windows, schema, policy=session.store().policy)
 panels.sentence(text, state=state)
 label, page, why, query = words.step(seen, windows)
 panels.next_step(label, page, key="next", why=why, query=query or None)

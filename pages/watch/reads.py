@@ -15,10 +15,12 @@ from pipeline_core.records import (
     BaselineChoice,
     BatchReport,
     BatchStatus,
+    DomainTest,
     DriftState,
     Measured,
     ModelVersion,
     Promotion,
+    SegmentDrift,
     Stage,
     Verdict,
     WatchReport,
@@ -129,9 +131,26 @@ def newest(windows: Sequence[WindowReport]) -> WindowReport:
     return next((window for window in reversed(windows) if not undecided(window)), windows[-1])
 
 
+def level(window: WindowReport) -> AlertLevel:
+    """Give how loud a window's drift is: of its features, of the window as a whole, or of what only its rows show."""
+    levels = {window.weighted_alert, *(feature.alert for feature in window.features)}
+    if AlertLevel.PAGE in levels:
+        return AlertLevel.PAGE
+    return AlertLevel.WATCH if AlertLevel.WATCH in levels or "data_drift" in window.codes else AlertLevel.NONE
+
+
+def rows_only(window: WindowReport) -> tuple[DomainTest | None, tuple[SegmentDrift, ...]]:
+    """Give what only a look at the rows shows, where that is a signal: the classifier, and segments."""
+    look = window.examined
+    if look is None or "data_drift" not in window.codes:
+        return None, ()
+    domain = look.domain if look.domain is not None and look.domain.reason in window.reasons else None
+    return domain, tuple(one for one in look.segments if one.reason in window.reasons)
+
+
 def last_paged(windows: Sequence[WindowReport], window: WindowReport) -> WindowReport | None:
     """Give the newest window whose drift paged before a quiet one; None where that one pages itself or none did."""
-    paged = [w for w in windows if any(f.alert is AlertLevel.PAGE for f in w.features)]
+    paged = [w for w in windows if level(w) is AlertLevel.PAGE]
     return None if window in paged else next((w for w in reversed(paged) if w.start < window.start), None)
 
 
@@ -162,7 +181,7 @@ def found_in(incident: Incident, windows: Sequence[WindowReport], batches: Seque
     during = [window for window in windows if window.start < last and window.end > first]
     if not during:
         return ["Before or after the windows that were checked."]
-    told = [_told(level, during) for level in (AlertLevel.PAGE, AlertLevel.WATCH)]
+    told = [_told(loud, during) for loud in (AlertLevel.PAGE, AlertLevel.WATCH)]
     sentences = [text for text in told if text]
     moved = [w.prediction_drift for w in during if w.prediction_drift.drifted]
     if moved:
@@ -181,19 +200,27 @@ def _overlaps(batch: BatchReport, first: datetime, last: datetime) -> bool:
     return first <= at < last
 
 
-def _told(level: AlertLevel, windows: Sequence[WindowReport]) -> str:
+def _told(found: AlertLevel, windows: Sequence[WindowReport]) -> str:
     worst: dict[str, float] = {}
     for window in windows:
         for drift in window.features:
-            if drift.alert is level:
+            if drift.alert is found:
                 worst[drift.feature] = max(worst.get(drift.feature, 0.0), drift.effect or 0.0)
-    if not worst:
-        return ""
     ranked = sorted(worst, key=lambda name: -worst[name])
     names = ", ".join(f"{wording.safe(name, length=40)} ({wording.number(worst[name])})" for name in ranked[:3])
     more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
-    state = wording.state_of(level)
-    return f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}] {names}{more}."
+    whole = [window.weighted_drift or 0.0 for window in windows if window.weighted_alert is found]
+    told = [f"{names}{more}"] if worst else []
+    told += [f"weighted drift ({wording.number(max(whole), digits=2)})"] if whole else []
+    alone = [
+        w
+        for w in windows
+        if w.weighted_alert is AlertLevel.NONE and all(f.alert is AlertLevel.NONE for f in w.features)
+    ]
+    told += ["what only the rows show"] if found is AlertLevel.WATCH and any(level(w) is found for w in alone) else []
+    state = wording.state_of(found)
+    head = f":{wording.badge_colour(state)}[{wording.icon(state)} {wording.word(state)}]"
+    return f"{head} {'; '.join(told)}." if told else ""
 
 
 def _metric_told(windows: Sequence[WindowReport]) -> list[str]:

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from pages.ui import verdicts, wording
 from pages.ui.wording import State
-from pages.watch import reads
-from pages.watch.needs import Need
+from pages.watch import reads, signals
+from pages.watch.needs import Need, loose
 from pages.watch.reads import Seen
+from pages.watch.signals import drift_state, matters, waiting
+from pipeline_core.policy import Policy
 from pipeline_core.records import (
     Alert,
     AlertLevel,
@@ -41,12 +43,7 @@ def validated(version: ModelVersion) -> str:
     return f"{wording.metric_name(name or 'metric')} {value}"
 
 
-def matters(window: WindowReport) -> list[FeatureDrift]:
-    """Give the window's drifted features that page, those that can mean most first."""
-    return sorted((f for f in window.features if f.alert is AlertLevel.PAGE), key=lambda f: -f.contribution)
-
-
-def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tuple[str, State]:
+def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema, *, policy: Policy) -> tuple[str, State]:
     """Say whether anything is wrong now, with the figures in it."""
     if seen.champion is None:
         return no_champion(seen), State.UNKNOWN
@@ -59,7 +56,7 @@ def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> tup
     if drop is not None:
         told.append(_drop(drop, windows, schema))
         states.append(State.PAGE)
-    told.append(_drift(last, schema))
+    told.append(_drift(last, schema, policy))
     if drop is not None and drift_state(last) is State.OK:
         told[-1] += ", so the relation itself may have changed"
     if last.prediction_drift.drifted:
@@ -112,26 +109,22 @@ def _drop(first: WindowReport, windows: Sequence[WindowReport], schema: Schema) 
     return f"has been {wrong} since {when}: **{now}**"
 
 
-def drift_state(window: WindowReport) -> State:
-    """Give the state of a window's features: page, watch, ok, or unknown where nothing could be weighed."""
-    if any(feature.alert is AlertLevel.PAGE for feature in window.features):
-        return State.PAGE
-    if any(feature.alert is AlertLevel.WATCH for feature in window.features):
-        return State.WATCH
-    return State.UNKNOWN if reads.undecided(window) else State.OK
-
-
-def _drift(window: WindowReport, schema: Schema) -> str:
+def _drift(window: WindowReport, schema: Schema, policy: Policy) -> str:
     when = wording.during(window.start, window.end, schema)
-    leading = matters(window)
+    leading = [f.feature for f in matters(window) if f.drifted]
+    drifted, soon = [f.feature for f in window.features if f.drifted], [f.feature for f in waiting(window)]
     if leading:
-        return f"{wording.listing([f.feature for f in leading], most=2)} drifted {when}"
-    drifted = [feature for feature in window.features if feature.drifted]
-    if drifted:
-        return f"only {wording.listing([f.feature for f in drifted])} drifted {when}, which hardly matters to it"
-    if reads.undecided(window):
-        return f"{wording.count(window.rows, 'row')} {when} are too few to say what drifted"
-    return f"no feature drifted {when}"
+        said = f"{wording.listing(leading, most=2)} drifted {when}"
+    elif soon:
+        lasting = signals.lasting(policy, several=len(soon) > 1)
+        said = f"{wording.listing(soon)} drifted {when}, which {lasting}"
+    elif drifted:
+        said = f"only {wording.listing(drifted)} drifted {when}, which hardly matters to it"
+    elif reads.undecided(window):
+        said = f"{wording.count(window.rows, 'row')} {when} are too few to say what drifted"
+    else:
+        said = f"no feature drifted {when}"
+    return "; ".join([said, *signals.beside(window)])
 
 
 def score_name(schema: Schema) -> str:
@@ -144,23 +137,28 @@ def _means(window: WindowReport) -> str:
     return f"{wording.number(moved.baseline_mean)} to {wording.number(moved.current_mean)}"
 
 
-def drift(window: WindowReport, schema: Schema) -> tuple[str, State]:
+def drift(window: WindowReport, schema: Schema, *, policy: Policy) -> tuple[str, State]:
     """Say how many features drifted in a window, and which of them matter."""
     when = wording.during(window.start, window.end, schema)
     total, drifted = len(window.features), [feature for feature in window.features if feature.drifted]
+    state = drift_state(window)
     if reads.undecided(window):
-        rows = wording.count(window.rows, "row")
-        return f"{rows} {when} are too few to say what drifted.", State.UNKNOWN
-    count = f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted {when}"
-    leading = matters(window)
+        said = f"{wording.count(window.rows, 'row')} {when} are too few to say what drifted"
+        return f"{'; '.join([said, *signals.beside(window)])}.", state
+    told = [f"{len(drifted) or 'None'} of {wording.count(total, 'feature')} drifted {when}"]
+    leading, soon = [feature for feature in matters(window) if feature.drifted], waiting(window)
     if leading:
         verb = "matters" if len(leading) == 1 else "matter"
         first = leading[0]
         said = f"{wording.safe(first.feature, length=40)} carries {wording.percent(first.shap_share, digits=0)} of what the model says"
-        return f"{count}; **{len(leading)} {verb}**: {said}.", State.PAGE
-    if drifted:
-        return f"{count}; none of them matters much to the model.", State.WATCH
-    return f"{count}.", State.OK
+        told.append(f"**{len(leading)} {verb}**: {said}")
+    elif soon:
+        names = wording.listing([feature.feature for feature in soon], most=2)
+        several = len(soon) > 1
+        told.append(f"**{names}** matter{'' if several else 's'} and {signals.lasting(policy, several=several)}")
+    elif drifted:
+        told.append("none of them matters much to the model")
+    return f"{'; '.join([*told, *signals.beside(window)])}.", state
 
 
 def too_short(windows: Sequence[WindowReport], *, rows_min: int) -> str:
@@ -174,17 +172,23 @@ def earlier(paged: WindowReport | None, schema: Schema) -> str:
     """Say when something last paged, where the window that is shown is quiet."""
     if paged is None:
         return ""
-    names = wording.listing([found.feature for found in matters(paged)], most=2)
-    return f" Last page: {names}, {wording.during(paged.start, paged.end, schema)}."
+    names = [found.feature for found in matters(paged)]
+    what = wording.listing(names, most=2) if names else "; ".join(signals.beside(paged))
+    return f" Last page: {what}, {wording.during(paged.start, paged.end, schema)}."
 
 
 def subject(alert: Alert) -> str:
-    """Say what an alert is about: the feature that drifted, or its kind (Markdown)."""
-    known = CODES.get(alert.code, wording.safe(alert.code))
-    if alert.feature is None:
+    """Say what an alert is about: the feature and what happened to it, or its kind (Markdown)."""
+    name = None if alert.feature is None else f"**{wording.safe(alert.feature, length=40)}**"
+    return _about(alert, wording.safe(alert.code), name)
+
+
+def _about(alert: Alert, code: str, name: str | None) -> str:
+    known = CODES.get(alert.code, code)
+    if name is None:
         return known
-    name = wording.safe(alert.feature, length=40)
-    return f"**{name}** drifted" if alert.code == "data_drift" else f"{known}: **{name}**"
+    happened = "no longer belongs to its row" if loose(alert) else "drifted"
+    return f"{name} {happened}" if alert.code == "data_drift" else f"{known}: {name}"
 
 
 def need(item: Need, schema: Schema) -> str:
@@ -215,7 +219,7 @@ _ADVICE = {
 }
 
 
-def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
+def in_words(found: FeatureDrift, window: WindowReport, schema: Schema, *, policy: Policy) -> str:
     """Say in plain words what happened to a feature in a window, and what that means."""
     when = wording.during(window.start, window.end, schema)
     clause = clause_of(found) or f"effect {wording.number(found.effect)}"
@@ -224,7 +228,17 @@ def in_words(found: FeatureDrift, window: WindowReport, schema: Schema) -> str:
     said = f"{_SAID[found.state].format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
     rank = f"number {found.shap_rank} of {len(window.features)}"
     share = f"It carries {wording.percent(found.shap_share)} of what the model says ({rank})."
-    return f"**{wording.safe(found.feature, length=40)}** {said} {share} {_ADVICE[found.alert]}"
+    return f"**{wording.safe(found.feature, length=40)}** {said} {share} {_advice(found, window, policy)}"
+
+
+def _advice(found: FeatureDrift, window: WindowReport, policy: Policy) -> str:
+    if found in signals.detached(window):
+        return "Check the join, and the order of rows and columns, upstream."
+    if found.alert is AlertLevel.WATCH and not found.drifted:
+        return "Look at where the column comes from."
+    if found in waiting(window):
+        return f"The model leans on it: it {signals.lasting(policy)}, so far {found.windows_drifted} drifted."
+    return _ADVICE[found.alert]
 
 
 def clause_of(found: FeatureDrift) -> str:
@@ -237,7 +251,7 @@ def clause_of(found: FeatureDrift) -> str:
 
 def heat_title(windows: Sequence[WindowReport]) -> str:
     """Say what the heat map shows: in how many windows something that matters drifted."""
-    paged = sum(bool(matters(window)) for window in windows)
+    paged = sum(signals.weighty(window) for window in windows)
     total = wording.count(len(windows), "window")
     if all(reads.undecided(window) for window in windows):
         return f"How far each feature is from the baseline, not judged in {total}"
@@ -248,7 +262,7 @@ def heat_title(windows: Sequence[WindowReport]) -> str:
 
 def quadrant_title(window: WindowReport) -> str:
     """Say which features of a window moved and matter (for a chart)."""
-    leading = [wording.plain(found.feature, length=24) for found in matters(window)]
+    leading = [wording.plain(found.feature, length=24) for found in (*matters(window), *waiting(window))]
     if not leading:
         return "Which of them matter? None in this window"
     more = f" and {len(leading) - 2} more" if len(leading) > 2 else ""
@@ -314,7 +328,7 @@ def _about_challenger(seen: Seen) -> Step | None:
 
 def _about_windows(windows: Sequence[WindowReport]) -> Step:
     if not windows:
-        return "Check now", "drift", "Compare what came in with the training baseline.", {}
+        return "Check now", "drift", "Compare what came in with the baseline.", {}
     if reads.dropped_since(windows) is not None:
         return "Train a challenger", "training", "Performance dropped: retrain on recent data; the gate decides.", {}
     last = reads.newest(windows)
@@ -322,6 +336,9 @@ def _about_windows(windows: Sequence[WindowReport]) -> Step:
     if leading:
         query = {"feature": leading[0].feature, "window": wording.window_key(last.start)}
         return "Look at what drifted", "drift", "Data that the model leans on has changed.", query
+    if drift_state(last) is State.PAGE:
+        query = {"window": wording.window_key(last.start)}
+        return "Look at what drifted", "drift", "Many features moved together, more than in healthy windows.", query
     return "Receive the next batch", "batches", "", {}
 
 
@@ -338,11 +355,8 @@ def alert_row(alert: Alert, schema: Schema) -> dict[str, object]:
 
 
 def about(alert: Alert) -> str:
-    """Say what an alert is about in a cell: the feature that drifted, or its kind."""
-    known = CODES.get(alert.code, alert.code)
-    if alert.feature is None:
-        return known
-    return f"{alert.feature} drifted" if alert.code == "data_drift" else f"{known}: {alert.feature}"
+    """Say what an alert is about in a cell: the feature and what happened to it, or its kind."""
+    return _about(alert, alert.code, alert.feature)
 
 
 def need_row(item: Need, schema: Schema) -> dict[str, object]:

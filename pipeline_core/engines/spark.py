@@ -30,7 +30,7 @@ _NUMBERS = {"tinyint", "smallint", "int", "bigint", "float", "double", "boolean"
 _WHOLE_NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _TIMES = {"timestamp", "timestamp_ntz", "date", "string"}
 _EXACT_WHOLE_MAX = 2**53
-_BUCKETS = "buckets"
+_BUCKETS, _TYPED = "buckets", "typed"
 _LOOPBACK = "127.0.0.1"
 _UTC = pa.timestamp("us", "UTC")
 
@@ -60,6 +60,7 @@ class SparkEngine:
     def __init__(self, source: str, *, columns: Mapping[str, str], time: str, zone: ZoneInfo) -> None:
         self.source, self.zone = source, zone
         self._spark = _session()
+        self._cached: Any = None
         self.rows = self._opened(source)
         given = {name: at for at, name in enumerate(self.rows.columns)}
         kinds = [kind for _, kind in self.rows.dtypes]
@@ -82,10 +83,10 @@ class SparkEngine:
         self.close()
 
     def close(self) -> None:
-        """Forget the views; the cluster's session stays for the next."""
-        for view in (counting.SOURCE, counting.BINS, _BUCKETS):
+        """Forget the views and what is cached for them; the cluster's session stays for the next."""
+        for view in (counting.SOURCE, _TYPED, counting.BINS, _BUCKETS):
             self._spark.catalog.dropTempView(view)
-        self._spark.catalog.clearCache()
+        self._release()
 
     def days(self, *, since: datetime | None = None) -> dict[datetime, int]:
         """Count rows by day of the zone.
@@ -143,15 +144,16 @@ class SparkEngine:
         laid = pa.table({"day": pa.array(days, pa.date32()), "bucket": pa.array(list(buckets.values()), _UTC)})
         self._view(_BUCKETS, laid)
         # each column's query reads the bins: kept once, they are not written into each plan again
-        self._view(counting.BINS, counting.bins(list(typed), pa.int32()), kept=True)
+        self._release()
+        self._cached = self._view(counting.BINS, counting.bins(list(typed), pa.int32())).cache()
         columns = ", ".join(f"{text} AS {g.column_id}" for g, text in typed.items())
         with _reading(self.source):
             self._spark.sql(
                 f"SELECT day_, {columns} FROM (SELECT *, CAST({self._day(since)} AS DATE) AS day_ FROM {{rows}} {self._where(since)})",
                 rows=self.rows,
-            ).createOrReplaceTempView("typed")
+            ).createOrReplaceTempView(_TYPED)
             self._spark.sql(
-                f"SELECT b.bucket, t.* FROM typed t JOIN {_BUCKETS} b ON t.day_ = b.day"
+                f"SELECT b.bucket, t.* FROM {_TYPED} t JOIN {_BUCKETS} b ON t.day_ = b.day"
             ).createOrReplaceTempView(counting.SOURCE)
             found = self._spark.sql(counting.counts(list(typed), counting.Dialect.SPARK)).toArrow()
         return found.set_column(1, "bucket", found["bucket"].cast(pa.timestamp("us"))).cast(COUNTS)
@@ -164,10 +166,17 @@ class SparkEngine:
         with _reading(self.source):
             return self._spark.sql(statement, rows=self.rows).toArrow()
 
-    def _view(self, name: str, table: pa.Table, *, kept: bool = False) -> None:
+    def _view(self, name: str, table: pa.Table) -> Any:
         with _quietly():
             rows = self._spark.createDataFrame(table)
-            (rows.cache() if kept else rows).createOrReplaceTempView(name)
+            rows.createOrReplaceTempView(name)
+        return rows
+
+    def _release(self) -> None:
+        # not the catalog's whole cache: others on the cluster may share it
+        if self._cached is not None:
+            self._cached.unpersist()
+        self._cached = None
 
     def _where(self, since: datetime | None) -> str:
         return f"WHERE {self._time} IS NOT NULL" + ("" if since is None else f" AND {self._time} >= {moment(since)}")

@@ -150,18 +150,19 @@ def counts_of(
     Returns
     -------
     base, now : ColumnCounts
-        Empty where nothing was counted, or is there any more.
+        Empty where nothing was counted, or the window is not there any more.
     """
     choice, window = report.baseline, report.windows[place]
     if choice is None or not report.past or report.window.endswith("rows") or choice.kind is BaselineKind.PREVIOUS:
         laid = cut(store, engine, seen, window=report.window)
+        found_at = _found(laid, report, place)
+        if found_at is None:
+            return NOTHING, NOTHING
         held = basis(store, engine, seen, laid, choice=choice)
-        at = held.laid.healthy + place
+        at = held.laid.healthy + found_at
         for _, now, past in _counted(store, engine, seen, laid, held, columns=(grid.column_id,)):
             base, both = _sides(held, now=now, past=past, kept=None)
-            # a check of before may have seen other windows
-            if base is not None and at < both.windows:
-                return base.window(at), both.window(at)
+            return NOTHING if base is None else base.window(at), both.window(at)
         return NOTHING, NOTHING
     spans = [Span(bucket=p.start, start=p.start, end=p.end) for p in report.past]
     rows = np.array([p.rows for p in report.past])
@@ -177,6 +178,17 @@ def counts_of(
     learned = within(store, engine, seen, joined, grid=grid, batch_ids=batch_ids)
     found = between(store, engine, seen, grid=grid, span=(window.start, window.end))
     return learned, found.get(grid.column_id, NOTHING)
+
+
+def _found(cut: Cut, report: WatchReport, place: int) -> int | None:
+    """Find a reported window among those of now: rows that came since may have moved it, or cut it otherwise."""
+    reported = [(w.start, w.end, w.rows) for w in report.windows]
+    wanted = reported[place]
+    same = [at for at, edges in enumerate(_edges(cut.spans)) if edges == wanted[:2]]
+    if len(same) > 1 or [one[:2] for one in reported].count(wanted[:2]) > 1:
+        # windows of rows at one moment: as many rows, and the same turn
+        same = [at for at in same if cut.rows[at] == wanted[2]][reported[:place].count(wanted) :]
+    return same[0] if same else None
 
 
 def _counted(
@@ -335,5 +347,12 @@ def _basis(
     # small windows vary more by chance alone: they may not lend their spread, nor borrow a larger one's calm
     sized = (every >= _MATCHED * typical) & (every >= policy.window_rows_min) & (typical > 0)
     sized[:count] &= every[:count] <= _LARGER * typical
-    laid = drift.Laid(rows=every, healthy=count, comparable=np.asarray(sized & whole & enough))
+    edges = _edges((*spans[:count], *cut.spans))
+    overlaps = seasons.overlapping(edges, edges)
+    if cut.length.rows:  # each row is in one window of its side, even where many happened in the same moment
+        side = np.arange(len(edges)) < count
+        overlaps &= side[:, None] != side
+    laid = drift.Laid(
+        rows=every, healthy=count, comparable=np.asarray(sized & whole & enough), overlaps=np.asarray(overlaps)
+    )
     return Basis(choice=choice, past=spans, selection=selection, laid=laid, rows=base_rows)

@@ -18,7 +18,8 @@ from pipeline_core.errors import InvalidDefinition, NotEnough
 from pipeline_core.flows import watch
 from pipeline_core.flows.compute import Progress
 from pipeline_core.flows.sides import Side
-from pipeline_core.flows.windows import parse, zone_of
+from pipeline_core.flows.watched import whole_days
+from pipeline_core.flows.windows import zone_of
 from pipeline_core.records import Grid, ModelVersion, Role, Schema, TimeUnit, WatchReport
 from pipeline_core.store.home import Store
 
@@ -37,7 +38,7 @@ def check_on_spark(
     source : str
         A path of Parquet files, or a table that the session knows.
     window : str, optional
-        Of whole days, weeks or months: ``1d``, ``7d``, ``1mo``, ``7d/1d``; none: the shortest that fits.
+        Of whole days, weeks or months: ``1d``, ``7d``, ``1mo``, ``7d/1d``; none: the shortest that fits, and never rows.
     progress : callable, optional
         Is told the share done (0-1) and what is being done.
 
@@ -65,12 +66,8 @@ def check_on_spark(
             f"Model {model!r} has no column with dates as its event time, so a table elsewhere cannot be cut into windows. Define it"
             " with --time, or bring its rows by `receive`."
         )
-    length = None if window is None else parse(window, schema.time_unit)
-    if length is not None and (length.rows or length.fine):
-        raise InvalidDefinition(
-            f"Windows of {window} would need the rows themselves, which stay on the cluster. Whole days, weeks or months are"
-            " allowed, like 1d, 7d, 1mo or 7d/1d."
-        )
+    if window is not None:
+        whole_days(window, schema.time_unit)  # before a session is asked for
     zone, names = zone_of(schema), {c.column_id: c.name for c in schema.features}
     since = champion.dataset.holdout_from
     with SparkEngine(source, columns=names, time=time, zone=zone) as engine:

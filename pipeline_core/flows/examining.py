@@ -7,6 +7,8 @@ refuses to change a judgement: where nothing can be looked at, it says why.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +20,10 @@ import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import PipelineError
-from pipeline_core.flows.looking import ExamineRequest, ExamineResult, Look, examine
+from pipeline_core.flows.looking import FAILED, ExamineRequest, ExamineResult, Look, examine
 from pipeline_core.flows.replies import Compute, Progress
 from pipeline_core.flows.watched import Cut, Watched
+from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, Examination, Role, WindowReport
 from pipeline_core.store.home import Store
 
@@ -29,6 +32,13 @@ __all__ = ["ExamineRequest", "ExamineResult", "Look", "Options", "examine", "exa
 LOGGER = logging.getLogger(__name__)
 
 Spans = Sequence[tuple[datetime, datetime]]
+
+_KNOBS = (
+    "alpha", "coherence_ratio_min", "coherence_strength_min", "detachment_kept_max", "domain_auc_min", "drift_effect_min",
+    "examined_rows_max", "seed", "segment_columns_max", "segment_effect_min", "segment_rows_min", "shap_rows",
+    "window_rows_min",
+)  # fmt: skip
+"""What of the policy decides what a look finds."""
 
 
 class Options(TypedDict, total=False):
@@ -53,8 +63,9 @@ def examined(
     Parameters
     ----------
     store : Store
-        The home; its kept report of the same version and window length is reused where a window's start, end, rows and
-        drifted features are the same.
+        The home; a look of its kept report of the same version and window length is reused where the window's start, end,
+        rows, drift and drifted features are the same, it was looked at by the same baseline and policy, and all of it
+        was measured.
     engine : DuckEngine
         Samples the rows.
     seen : Watched
@@ -76,9 +87,10 @@ def examined(
         By place in ``reports``: what is known from before, and at most ``policy.examined_windows_max`` new looks. Where
         nothing could be looked at, ``rows`` is 0 and the reason says why.
     """
-    policy = store.policy
+    policy, against = store.policy, options.get("against", {})
     chosen = _chosen(reports, limit=int(policy.examined_windows_max))
-    found = _kept(store, seen, cut, dict(enumerate(reports)))
+    asked = [_asked(against.get(place, ()), policy) for place in range(len(reports))]
+    found = _kept(store, seen, cut, reports, asked=asked)
     small = {p: reports[p].rows for p in chosen if p not in found and reports[p].rows < policy.window_rows_min}
     found |= {
         place: _unseen(f"the window has {rows:,} rows; {policy.window_rows_min:,} are needed for a closer look")
@@ -92,16 +104,17 @@ def examined(
         return found | {place: _unseen(no_sample) for place in left}
     try:
         with store.work_dir() as work:
-            asked = _Asked(store=store, seen=seen, cut=cut, folder=work, against=options.get("against", {}))
-            answer = compute(examine, _request(engine, asked, left), progress=options.get("progress"))
+            desk = _Desk(store=store, seen=seen, cut=cut, folder=work, against=against)
+            answer = compute(examine, _request(engine, desk, left), progress=options.get("progress"))
     except PipelineError as error:  # the windows are judged already; a look that fails must not take them along
         LOGGER.warning("Model %r: no closer look at %d windows: %s", seen.champion.model, len(left), error.message)
         return found | {place: _unseen(error.message) for place in left}
-    return found | dict(zip(left, answer.examinations, strict=True))
+    looks = zip(left, answer.examinations, strict=True)
+    return found | {place: replace(look, asked=asked[place]) for place, look in looks}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
+class _Desk:
     """What is the same for every look."""
 
     store: Store
@@ -124,20 +137,36 @@ def _unseen(reason: str) -> Examination:
     return Examination(rows=0, baseline_rows=0, reason=reason)
 
 
-def _kept(store: Store, seen: Watched, cut: Cut, chosen: Mapping[int, WindowReport]) -> dict[int, Examination]:
-    """Give what the last check found in the same rows."""
+def _asked(against: Spans, policy: Policy) -> str:
+    """Name what a window is looked at by: the time of its baseline, and the policy of a look."""
+    spans = [[start.isoformat(), end.isoformat()] for start, end in against]
+    text = json.dumps([spans, {knob: getattr(policy, knob) for knob in _KNOBS}])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _kept(
+    store: Store, seen: Watched, cut: Cut, reports: Sequence[WindowReport], *, asked: Sequence[str]
+) -> dict[int, Examination]:
+    """Give what the last check found in the same rows by the same means."""
     champion = seen.champion
     kept = store.signals.windows(champion.model, version=champion.version, window=str(cut.length))
-    known = {_face(w): w.examined for w in kept if w.examined is not None and w.examined.rows}
-    return {place: known[face] for place, report in chosen.items() if (face := _face(report)) in known}
+    known = {_face(w, w.examined.asked): w.examined for w in kept if w.examined is not None and _whole(w.examined)}
+    faces = [_face(report, one) for report, one in zip(reports, asked, strict=True)]
+    return {place: known[face] for place, face in enumerate(faces) if face in known}
 
 
-def _face(report: WindowReport) -> tuple[object, ...]:
-    return report.start, report.end, report.rows, frozenset(f.feature for f in report.features if f.drifted)
+def _whole(look: Examination) -> bool:
+    return look.rows > 0 and FAILED not in look.reason
 
 
-def _request(engine: DuckEngine, asked: _Asked, left: Mapping[int, WindowReport]) -> ExamineRequest:
-    champion, schema, store = asked.seen.champion, asked.seen.schema, asked.store
+def _face(report: WindowReport, asked: str) -> tuple[object, ...]:
+    drifted = frozenset(f.feature for f in report.features if f.drifted)
+    # windows of so many rows may share their start, end and size
+    return report.start, report.end, report.rows, report.weighted_drift, drifted, asked
+
+
+def _request(engine: DuckEngine, desk: _Desk, left: Mapping[int, WindowReport]) -> ExamineRequest:
+    champion, schema, store = desk.seen.champion, desk.seen.schema, desk.store
     ids = {c.name: c.column_id for c in schema.features}
     calendar = {f.feature for report in left.values() for f in report.features if f.calendar}
     reference = store.artifacts.reference(champion.reference_sha256)
@@ -151,22 +180,22 @@ def _request(engine: DuckEngine, asked: _Asked, left: Mapping[int, WindowReport]
         shares={ids[name]: share for name, share in champion.shap_shares.items() if name in ids},
         calibration=champion.curves.calibration,
         calendar=tuple(sorted(ids[name] for name in calendar if name in ids)),
-        looks=tuple(_look(engine, asked, place, report) for place, report in left.items()),
+        looks=tuple(_look(engine, desk, place, report) for place, report in left.items()),
     )
 
 
-def _look(engine: DuckEngine, asked: _Asked, place: int, report: WindowReport) -> Look:
+def _look(engine: DuckEngine, desk: _Desk, place: int, report: WindowReport) -> Look:
     """Write a sample of a window's rows, and say what drifted there, furthest first."""
-    schema, cut, rows = asked.seen.schema, asked.cut, asked.seen.rows
+    schema, cut, rows = desk.seen.schema, desk.cut, desk.seen.rows
     wanted = [c.column_id for c in schema.columns if c.role in {Role.FEATURE, Role.PROTECTED}]
     ids, span = None, cut.spans[place]
     if cut.row_ids is not None:
         ids = cut.row_ids.slice(place * cut.now.size, cut.now.size)
     else:
         rows = replace(rows, since=max(span.start, rows.since or span.start), until=span.end)
-    policy = asked.store.policy
+    policy = desk.store.policy
     drawn = engine.sample(rows, wanted, count=int(policy.examined_rows_max), seed=int(policy.seed), row_ids=ids)
-    path = asked.folder / f"window-{place}.parquet"
+    path = desk.folder / f"window-{place}.parquet"
     pq.write_table(drawn, path, compression="zstd")
     column_ids = {c.name: c.column_id for c in schema.features}
     drifted = sorted((f for f in report.features if f.drifted and not f.calendar), key=lambda f: -(f.effect or 0.0))
@@ -175,5 +204,6 @@ def _look(engine: DuckEngine, asked: _Asked, place: int, report: WindowReport) -
         end=report.end,
         rows=path,
         drifted=tuple(column_ids[f.feature] for f in drifted if f.feature in column_ids),
-        against=tuple(asked.against.get(place, ())),
+        against=tuple(desk.against.get(place, ())),
+        window_rows=report.rows,
     )

@@ -42,6 +42,8 @@ from pipeline_core.stages import (
 LOGGER = logging.getLogger(__name__)
 EXPLAINED_ROWS_MAX = 1_000
 """Of a window, by SHAP: the ranking is stable from 250 rows on, and more would be most of the time of a look."""
+FAILED = "could not be measured"
+"""Said of a part that tripped over something: a look that says so is not kept for good."""
 US_PER_DAY = 86_400e6
 
 P = TypeVar("P")
@@ -49,7 +51,7 @@ P = TypeVar("P")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One window to look at: a sample of its rows as Parquet, and the columns that drifted in it, furthest first.
+    """One window to look at: a sample of its ``window_rows`` rows as Parquet, and the columns that drifted, furthest first.
 
     ``against``: spans of event time of the rows that it was compared with (start inclusive, end exclusive); none: all.
     """
@@ -57,6 +59,7 @@ class Look:
     start: datetime
     end: datetime
     rows: Path
+    window_rows: int
     drifted: tuple[str, ...]
     against: tuple[tuple[datetime, datetime], ...] = ()
 
@@ -128,7 +131,7 @@ class _Parts:
             return part()
         except Exception as error:  # one part must never cost the others, whatever it trips over
             LOGGER.exception("%s could not be measured", what)
-            self.reasons.append(f"{what} could not be measured ({type(error).__name__}: {str(error)[:200]})")
+            self.reasons.append(f"{what} {FAILED} ({type(error).__name__}: {str(error)[:200]})")
             return otherwise
 
 
@@ -173,7 +176,7 @@ def _examination(request: ExamineRequest, look: Look, pipeline: Pipeline, fitted
         segments=parts.measured(
             "segments",
             lambda: segments.segment_drift(
-                every_now, every_before, schema=schema, shares=request.shares, policy=policy, rows=rows.num_rows
+                every_now, every_before, schema=schema, shares=request.shares, policy=policy, rows=look.window_rows
             ),
             (),
         ),
@@ -238,14 +241,9 @@ def _coherence(
     furthest = next((name for name in drifted if name in moving), None)
     if furthest is None:
         return None
-    named = [frame.rename(columns={furthest: request.schema.by_id(furthest).name}) for frame in frames]
-    return coherence.coherence(
-        named[0],
-        named[1],
-        feature=request.schema.by_id(furthest).name,
-        others=[name for name in moving if name != furthest],
-        policy=request.policy,
-    )
+    others = [name for name in moving if name != furthest]
+    called = request.schema.by_id(furthest).name
+    return coherence.coherence(*frames, feature=furthest, others=others, policy=request.policy, called=called)
 
 
 def _detached(

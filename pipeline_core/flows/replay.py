@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import InvalidDefinition, NotEnough, PipelineError
 from pipeline_core.flows import history, intake, sandbox, watch
 from pipeline_core.flows.arrival import arrive
@@ -28,6 +29,7 @@ from pipeline_core.flows.history import LeftOut, Past, Piece
 from pipeline_core.flows.labelling import ROW_ID
 from pipeline_core.flows.replayed import ReplayReport, ReplayWindow, parse_delay
 from pipeline_core.flows.times import parse_time
+from pipeline_core.flows.watched import cut, watched
 from pipeline_core.flows.windows import Length, fitting, parse, zone_of
 from pipeline_core.records import (
     Alert,
@@ -171,8 +173,7 @@ def replay(
                 _label(run, sent, history.known_labels(run.event_at, schema.time_unit, delay=delay, until=end))
             tell(_SENT, "Checking")
             said = watch.check(home, model, window=str(length))
-            reports = {w.start: w for w in said.windows}
-            windows = _windows(run, length, tuple(reports.values()), sent)
+            windows = _windows(run, length, said.windows, sent)
             tell(_CHECKED, "Putting the answer together")
             return ReplayReport(
                 model=model,
@@ -186,7 +187,7 @@ def replay(
                 quarantined=sum(s.refused for s in sent),
                 label_delay=asked.get("label_delay") or "0",
                 until=end,
-                reference=next((w.performance.reference for w in reports.values()), None),
+                reference=next((w.performance.reference for w in said.windows), None),
                 windows=windows,
                 baseline=said.baseline,
                 rule=said.rule,
@@ -305,8 +306,8 @@ def _windows(
     """Put what the check and the door said together, window by window, in time order."""
     said: list[ReplayWindow] = []
     told: set[int] = set()
-    for number, report in enumerate(reports):
-        here = _in_rows(sent, number, length.rows, len(run.before)) if length.rows else _in_time(run, sent, report)
+    shared = _in_rows(run, length, sent) if length.rows else [_in_time(run, sent, report) for report in reports]
+    for report, here in zip(reports, shared, strict=True):
         rows = sum(n for _, n in here)
         if rows:
             said.append(_said(report, [s for s, _ in here], rows))
@@ -323,16 +324,23 @@ def _in_time(run: _Run, sent: Iterable[_Sent], report: WindowReport) -> list[tup
     return [(s, rows) for s, rows in shared if rows > 0]
 
 
-def _in_rows(sent: Iterable[_Sent], number: int, size: int, before: int) -> list[tuple[_Sent, int]]:
-    """Give the pieces with rows in the n-th window of so many rows; those that nobody took in are in none."""
-    found, place = [], before
-    for one in sent:
+def _in_rows(run: _Run, length: Length, sent: Sequence[_Sent]) -> list[list[tuple[_Sent, int]]]:
+    """Give the pieces with rows in each window of so many rows, and how many; those that nobody took in are in none."""
+    # by row id: where many rows share a moment, the watch does not put them in the order in which they were sent
+    with run.home.work_dir() as work, DuckEngine(work=work) as engine:
+        laid = cut(run.home, engine, watched(run.home, run.champion), window=str(length))
+    found: list[list[tuple[_Sent, int]]] = [[] for _ in laid.spans]
+    left = np.ones(sum(laid.rows), bool)
+    for one in reversed(sent):  # a row that came twice counts where it came last
         if one.batch is None:
             continue
-        rows = min(place + one.batch.rows, (number + 1) * size) - max(place, number * size)
-        if rows > 0:
-            found.append((one, rows))
-        place += one.batch.rows
+        (path,) = run.home.batches.rows_paths(run.schema.model, [one.batch.batch_id])
+        ids = pq.read_table(path, columns=["row_id"]).column("row_id")
+        places = np.unique(pc.drop_null(pc.index_in(ids, value_set=laid.row_ids)).to_numpy())
+        places = places[left[places]]
+        left[places] = False
+        for number, rows in zip(*np.unique(places // length.rows, return_counts=True), strict=True):
+            found[number].insert(0, (one, int(rows)))
     return found
 
 

@@ -162,6 +162,7 @@ def check(
         baseline=basis.choice,
         rule=Rule(
             words=moved.words,
+            uncalibrated_words=moved.uncalibrated_words,
             calibrated=moved.calibrated,
             healthy_windows=moved.healthy,
             fired=moved.fired,
@@ -198,7 +199,7 @@ def distribution(store: Store, model: str, *, feature: str, **asked: Unpack[Aske
     Raises
     ------
     NotFound
-        No such model, champion or feature, or a feature that is not counted.
+        No such model, champion or feature, a feature that is not counted, or a window whose rows are not in the store.
     InvalidDefinition
         The window ends before it starts.
     """
@@ -213,6 +214,7 @@ def distribution(store: Store, model: str, *, feature: str, **asked: Unpack[Aske
     ends = [(w.start, w.end) for w in report.windows] if report else []
     with store.work_dir() as work, DuckEngine(work=work) as engine:
         if report is not None and (start, end) in ends:
+            _refuse_away(report)
             place = ends.index((start, end))
             base, now = baselines.counts_of(store, engine, seen, report=report, place=place, grid=grid)
         else:
@@ -285,25 +287,22 @@ def _feature(seen: Watched, name: str) -> Column:
     return names[name]
 
 
+def _refuse_away(report: WatchReport) -> None:
+    if report.rows_in:
+        raise NotFound(
+            f"The rows of this window are in {report.rows_in} and stay there, so there is no distribution to draw; windows of rows"
+            f" in the store can be drawn. Bring the rows by `receive`, and check model {report.model!r} without --engine."
+        )
+
+
 def _nobody(_share: float, _doing: str) -> None:
     """Nobody listens."""
 
 
 def _evidence(seen: Watched, rows: Cut) -> list[Mapping[str, tuple[str, ...]]]:
-    """Give what the door found in the batches of each window."""
+    """Give what the door found in the batches that each window holds as a whole; of others their own alerts tell."""
     suspect = [b for b in seen.batches if alerts.hard_evidence([b])]
-    found: list[Mapping[str, tuple[str, ...]]] = []
-    for span in rows.spans:
-        inside = [
-            b
-            for b in suspect
-            if b.first_event_at is not None
-            and b.last_event_at is not None
-            and b.first_event_at < max(span.end, span.start + _INSTANT)
-            and span.start <= b.last_event_at
-        ]
-        found.append(alerts.hard_evidence(inside))
-    return found
+    return [alerts.hard_evidence(b for b in suspect if rows.holds(span, b)) for span in rows.spans]
 
 
 def _between(

@@ -23,10 +23,10 @@ import pyarrow.compute as pc
 
 from pipeline_core.clock import midnight
 from pipeline_core.engines.duck import DuckEngine, Rows
-from pipeline_core.errors import Unreadable
+from pipeline_core.errors import InvalidDefinition, Unreadable
 from pipeline_core.flows import sides
 from pipeline_core.flows.sides import INSTANT, Desk, Side, micros
-from pipeline_core.flows.windows import Length, Span, fitting, limit, parse, spans, zone_of
+from pipeline_core.flows.windows import DEFAULT_DAYS, Length, Span, fitting, limit, parse, spans, zone_of
 from pipeline_core.records import BatchReport, BatchStatus, Grid, ModelVersion, Schema, TimeUnit
 from pipeline_core.stats.cubes import Cube
 from pipeline_core.store.home import Store
@@ -93,6 +93,14 @@ class Cut:
     def row_ids(self) -> pa.Array | None:
         """The ids of the rows of row windows, in the order of the windows, ``now.size`` to each."""
         return self.now.row_ids
+
+    def holds(self, span: Span, batch: BatchReport) -> bool:
+        """Say whether all rows of a batch are in one watched window, so that what is wrong with it is wrong there."""
+        first, last, size = batch.first_event_at, batch.last_event_at, self.now.size
+        if first is None or last is None or first < span.start:
+            return False
+        # a window of rows ends with its last event, and more rows than it has may share that moment
+        return last <= span.end and batch.rows <= size if size else last < span.end
 
     def members(self, predictions: pa.Table) -> list[Ints]:
         """Say which predictions belong to each watched window.
@@ -175,7 +183,8 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None, 
     window : str, optional
         The length as a person gives it; none: the shortest that fits.
     away : Side, optional
-        Rows by day that are not here and are watched instead of the accepted ones; windows of whole days only.
+        Rows by day that are not here and are watched instead of the accepted ones; windows of whole days only, none
+        asked: of 365 days where the shortest that fits would be one of rows.
 
     Returns
     -------
@@ -184,13 +193,15 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None, 
     Raises
     ------
     InvalidDefinition
-        The length is not allowed for this model, or gives too many windows.
+        The length is not allowed for this model, or for rows that are not here, or gives too many windows.
     """
     unit, desk = seen.schema.time_unit, desk_of(store, engine, seen)
-    asked = None if window is None else parse(window, unit)
+    asked = None if window is None else parse(window, unit) if away is None else whole_days(window, unit)
     now = away or sides.by_day(desk, seen.rows, batch_ids=seen.batch_ids)
     days = now.all_days
     length = asked or fitting(days, unit, zone=desk.zone)
+    if away is not None and length.rows:  # too few for any of the usual lengths: the longest is nearest to enough
+        length = Length(days=DEFAULT_DAYS[-1])
     if not days:
         return Cut(length=length)
     if length.rows:
@@ -200,6 +211,34 @@ def cut(store: Store, engine: DuckEngine, seen: Watched, *, window: str | None, 
         now = sides.in_time(desk, now, spans(length, days, unit, zone=desk.zone), fine=length.fine)
         limit(length, len(now.spans))
     return Cut(length=length, now=now, then=_reference(desk, seen, length, now))
+
+
+def whole_days(window: str, unit: TimeUnit) -> Length:
+    """Read the length of a window over rows that are not here.
+
+    Parameters
+    ----------
+    window : str
+        As a person gives it.
+    unit : TimeUnit
+        How the model's event time is counted.
+
+    Returns
+    -------
+    Length
+
+    Raises
+    ------
+    InvalidDefinition
+        It is not understood, or not of whole days.
+    """
+    length = parse(window, unit)
+    if length.rows or length.fine:
+        raise InvalidDefinition(
+            f"Windows of {window} would need the rows themselves, which stay on the cluster. Whole days, weeks or months are"
+            " allowed, like 1d, 7d, 1mo or 7d/1d."
+        )
+    return length
 
 
 def laid_over(

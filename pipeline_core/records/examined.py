@@ -100,6 +100,7 @@ class Examination:
 
     ``impacts`` are of the drifted features, largest first; ``joint`` is of all of them at once. ``fault_loss`` is what the
     realised metric would lose, in its own unit, if the move is a fault (accuracy; None where not defined).
+    ``asked`` says by what it was looked at (baseline and policy), so that an answer is used again only for the same question.
     ``attributions`` maps a feature to its share (0-1) of mean |SHAP| in the baseline and in the window.
     """
 
@@ -114,3 +115,4 @@ class Examination:
     attributions: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     segments: tuple[SegmentDrift, ...] = ()
     reason: str = ""
+    asked: str = ""

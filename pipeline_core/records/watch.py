@@ -43,10 +43,13 @@ class Rule:
     """The rule by which windows were judged, in words, and how often it would have paged on the healthy past.
 
     ``healthy_windows`` are those it was calibrated on (0: uncalibrated); ``fired`` of ``tried`` windows of that past.
+    ``uncalibrated_words`` is the rule for a window that may not be held against the healthy ones (too small, of a season
+    that none of them has), where the others are calibrated.
     """
 
     words: str
     calibrated: bool
+    uncalibrated_words: str = ""
     healthy_windows: int = 0
     fired: int = 0
     tried: int = 0
@@ -73,7 +76,7 @@ class FeatureDrift:
     share of healthy windows in which some feature stood out as much as this one (None: uncalibrated), and
     ``healthy_effect`` the effect that 95 % of them stayed below. ``windows_drifted`` of the last 3 windows, this one
     included. ``hard_evidence`` are sentences of findings that no world makes by itself. ``calendar``: the column only says
-    what day or hour it is, so it never alerts.
+    what day or hour it is, so it never alerts. ``important``: among the features that page when their drift lasts.
     """
 
     feature: str
@@ -97,6 +100,7 @@ class FeatureDrift:
     windows_drifted: int = 0
     hard_evidence: tuple[str, ...] = ()
     calendar: bool = False
+    important: bool = False
     alert: AlertLevel = AlertLevel.NONE
     reason: str = ""
 

@@ -343,7 +343,7 @@ VERBS: Mapping[str, Verb] = {
         options={"source": _SOURCE, **READING},
     ),
     "check": Verb(
-        summary="compare each window with the training baseline: drift, predictions, realised performance",
+        summary="compare each window with its baseline (the training data or its same season, unless chosen): drift, predictions, realised performance",
         run=_check,
         no=lambda record: any(window.alert is AlertLevel.PAGE for window in record.windows),
         long=True,

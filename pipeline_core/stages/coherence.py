@@ -30,7 +30,13 @@ Ints = npt.NDArray[np.intp]
 
 
 def coherence(
-    window: pd.DataFrame, reference: pd.DataFrame, *, feature: str, others: Sequence[str], policy: Policy
+    window: pd.DataFrame,
+    reference: pd.DataFrame,
+    *,
+    feature: str,
+    others: Sequence[str],
+    policy: Policy,
+    called: str | None = None,
 ) -> Coherence:
     """Say whether the other columns moved as the baseline says they do when this one moves.
 
@@ -49,25 +55,27 @@ def coherence(
         level that 2 % of the baseline have; the feature itself is passed over.
     policy : Policy
         ``coherence_strength_min`` and ``coherence_ratio_min``.
+    called : str, optional
+        What people call the feature; its column's name, unless said.
 
     Returns
     -------
     Coherence
-        ``feature`` and the reason name the column as given.
+        ``feature`` and the reason name the feature as it is called.
     """
-    told = [name for name in others if name != feature]
-    rows, base_rows = len(window), len(reference)
+    told = [other for other in others if other != feature]
+    name, rows, base_rows = called or feature, len(window), len(reference)
     if not told or not rows or not base_rows:
-        return _untold(feature, None, 0.0, "there is no other column or no row to hold it against")
+        return _untold(name, None, 0.0, "there is no other column or no row to hold it against")
     places, base_places, bins = _binned(window[feature], reference[feature])
-    parts = [_standardised(window[name], reference[name]) for name in told]
+    parts = [_standardised(window[other], reference[other]) for other in told]
     z, base_z = (np.hstack([part[side] for part in parts]) for side in (0, 1))
     predicted = _means(base_z, base_places, bins).T @ (np.bincount(places, minlength=bins) / rows)
     observed = z.mean(axis=0)
     square = float(predicted @ predicted)
     strength = square / (1 / rows + 1 / base_rows)
     ratio = float(predicted @ observed) / square if square > 0 else None
-    return _judged(feature, ratio, strength, policy)
+    return _judged(name, ratio, strength, policy)
 
 
 def _judged(feature: str, ratio: float | None, strength: float, policy: Policy) -> Coherence:

@@ -73,6 +73,8 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/flows/history.py": "tests/core/flows/test_replay.py",
         "pipeline_core/flows/replayed.py": "tests/core/flows/test_replay.py",
         "pipeline_core/flows/looking.py": "tests/core/flows/test_examining.py",
+        "pipeline_core/stages/alerts/raising.py": "tests/core/stages/test_alerts.py",
+        "pipeline_core/stages/alerts/telling.py": "tests/core/stages/test_alerts.py",
         "pipeline_core/stages/drift/comparing.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/saying.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/scores.py": "tests/core/stages/drift/test_judging.py",

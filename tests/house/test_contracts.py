@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BREACHES = {
     "The house has one direction": ("pipeline_core/stats/multiplicity.py", "import pipeline_core.flows.watch"),
     "Stages never import each other: only flows join them": (
-        "pipeline_core/stages/alerts.py",
+        "pipeline_core/stages/alerts/raising.py",
         "import pipeline_core.stages.gate",
     ),
     "Nothing inside imports the front door": ("pipeline_core/service/verbs.py", "from pipeline_core import Store"),

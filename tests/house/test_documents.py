@@ -29,6 +29,15 @@ def test_every_policy_knob_is_documented_with_its_default() -> None:
         assert shown[1].replace(",", "").strip() == default
 
 
+def test_alpha_is_documented_as_the_level_of_the_calibrated_rule_too() -> None:
+    text = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"^\| `alpha` \| [^|]+ \| ([^|]+) \|", text, flags=re.MULTILINE)
+    assert "Benjamini-Hochberg" in told
+    assert "of the calibrated rule (maxT:" in told
+    needed = [Policy(alpha=alpha).healthy_windows_needed for alpha in (0.05, 0.01)]
+    assert told.endswith(f"1 / alpha - 1, so {needed[0]} at 0.05 and {needed[1]} at 0.01")
+
+
 def test_every_finding_code_is_documented() -> None:
     assert sorted(first_cells("findings.md")) == sorted(str(code) for code in CODES)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from streamlit.testing.v1 import AppTest
 
 from pages.act import runbook
 from pages.ui import panels, session
-from pages.watch import needs
-from pipeline_core.records import Alert, AlertLevel
-from pipeline_core.stages.alerts import CODES
+from pages.watch import needs, words
+from pipeline_core.records import Alert, AlertLevel, Detachment, Examination
+from pipeline_core.stages import detachment
+from pipeline_core.stages.alerts import CODES, alerts_of
 from pipeline_core.store import Store
-from tests.pages.conftest import HOSTILE, alert, fill, schema
+from tests.pages.conftest import HOSTILE, alert, drift, fill, schema, window
 
 Visit = Callable[..., AppTest]
 PAGE = "act/alerts.py"
@@ -109,7 +111,7 @@ def test_each_kind_of_alert_has_its_own_questions(seeded: Store, visit: Visit) -
     at.session_state["alert_rows"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
     at.run()
     numbered = [item.value for item in at.markdown if item.value[:2] in {"1.", "2."}]
-    assert numbered[1] == "2. What exactly changed against the training baseline?"
+    assert numbered[1] == "2. What exactly changed against the baseline?"
 
 
 def test_the_download_holds_all_and_runs_nothing(seeded: Store) -> None:
@@ -147,6 +149,34 @@ def test_titles_name_feature_and_since_when() -> None:
     assert titled(first, second) == "**income** drifted in 2 windows since 3 Mar 2025"
     other = alert("y", number=0, feature=None, level=AlertLevel.PAGE, code="prediction_drift")
     assert titled(other) == "The scores moved in the week of 3 Mar 2025"
+
+
+def test_a_column_that_left_its_row_is_not_called_drifted(seeded: Store, visit: Visit) -> None:
+    (found,) = detachment.louder(
+        [replace(drift("income", 0.02), reason="income: stable")],
+        [detachment._told("income", 0.1, 0.0001, ["debt"])],
+        policy=seeded.policy,
+    )
+    look = Examination(
+        rows=200, baseline_rows=800, detached=(Detachment(feature="income", kept=0.1, p_adjusted=0.0001),)
+    )
+    broken = replace(window(7), features=(found, *window(7).features[1:3]), examined=look)
+    report = seeded.signals.watch("loans")
+    assert report is not None
+    (raised,) = alerts_of(replace(report, windows=(broken,)), (), policy=seeded.policy)
+    assert words.subject(raised) == "**income** no longer belongs to its row"
+    assert words.about(raised) == "income no longer belongs to its row"
+    assert runbook.title(needs.needs([raised])[0], schema()) == (
+        "**income** no longer belongs to its row in the week of 21 Apr 2025"
+    )
+    moved = alert("x", number=6, feature="income")
+    assert [words.about(group.alert) for group in needs.needs([raised, moved])] == [
+        "income drifted",
+        "income no longer belongs to its row",
+    ], "two causes"
+    assert words.about(replace(raised, code="batch_suspect")) == "Values were rewritten upstream: income"
+    seeded.signals.add_alerts([raised])
+    assert "income no longer belongs to its row" in visit(PAGE).dataframe[0].value["About"].tolist()
 
 
 def test_an_alert_in_the_url_is_the_one_that_is_shown(seeded: Store, visit: Visit) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import glossary, wording
 from pages.watch import detailwords, evidence, heat, sizes, words
 from pipeline_core.errors import NotEnough
 from pipeline_core.policy import Policy
@@ -28,11 +29,13 @@ from pipeline_core.records import (
     Impact,
     Origin,
     Rule,
+    Season,
     SegmentDrift,
     TimeUnit,
     WatchReport,
     WindowReport,
 )
+from pipeline_core.stages.alerts import alerts_of
 from pipeline_core.store import Store
 from tests.pages.conftest import HOSTILE, drift, fill, schema, week, window
 
@@ -185,7 +188,7 @@ def test_in_words_says_what_to_do_by_the_level() -> None:
     paged, watched, quiet = (
         drift(name, 0.3, drifted=d) for name, d in (("income", True), (HOSTILE, True), ("debt", False))
     )
-    told = [words.in_words(found, window(5), schema()) for found in (paged, watched, quiet)]
+    told = [words.in_words(found, window(5), schema(), policy=Policy()) for found in (paged, watched, quiet)]
     assert told[0].endswith("look at where the column comes from before you retrain.")
     assert told[1].endswith("note it and look again in a week.")
     assert told[2].endswith("Nothing to do.")
@@ -412,3 +415,178 @@ def test_a_shortened_name_is_not_said_twice() -> None:
     )
     assert words.clause_of(long) == "3 rows are too few"
     assert words.clause_of(replace(long, reason="other: text")) == "other: text"
+
+
+def important(feature: str, **given: Any) -> FeatureDrift:
+    """A feature that matters and drifted for the first time."""
+    once = replace(drift("income", 0.31, drifted=True), alert=AlertLevel.WATCH, important=True, windows_drifted=1)
+    return replace(once, **({"feature": feature} | given))
+
+
+def test_what_matters_and_drifted_once_is_not_called_unimportant() -> None:
+    one = replace(window(0), features=(important("income"), *window(0).features[1:3]))
+    text, state = words.drift(one, schema(), policy=Policy())
+    assert (text, state) == (
+        "1 of 3 features drifted in the week of 3 Mar 2025; **income** matters and pages if it lasts (2 of 3 windows).",
+        "watch",
+    )
+    two = replace(one, features=(important("income"), important("debt"), window(0).features[2]))
+    assert words.drift(two, schema(), policy=Policy())[0].endswith(
+        "; **income and debt** matter and page if they last (2 of 3 windows)."
+    )
+    assert words.in_words(one.features[0], one, schema(), policy=Policy()).endswith(
+        " The model leans on it: it pages if it lasts (2 of 3 windows), so far 1 drifted."
+    )
+    assert words.heat_title([one, window(0)]) == "Something that matters drifted in 1 of 2 windows"
+    assert words.quadrant_title(one) == "Which of them matter? income"
+
+
+def test_the_legend_says_what_a_watch_is() -> None:
+    little = window(0)
+    matters = replace(little, features=(important("income"), *little.features[1:3]))
+    gone = replace(little, features=(replace(drift("income", 0.02), alert=AlertLevel.WATCH), *little.features[1:3]))
+
+    def watched(*windows: WindowReport) -> str:
+        return heat.legend(windows, policy=Policy()).split(": ", 1)[1].split(". The", 1)[0]
+
+    assert watched(little) == "drifted, matters little"
+    assert watched(matters) == "drifted, matters, pages if it lasts (2 of 3 windows)"
+    assert watched(little, matters) == (
+        "drifted, matters little; or drifted, matters, pages if it lasts (2 of 3 windows)"
+    )
+    assert watched(gone) == "not drifted, and odd in its rows or missing"
+
+
+def test_columns_that_left_their_rows_or_were_not_counted_are_told_as_that() -> None:
+    loose = replace(drift("income", 0.02), alert=AlertLevel.PAGE)
+    lost = replace(drift("debt", 0.0), alert=AlertLevel.WATCH, state=DriftState.UNCLEAR, effect=None)
+    found = replace(window(0), features=(loose, lost, window(0).features[2]), examined=LOOK)
+    text, state = words.drift(found, schema(), policy=Policy())
+    assert (text, state) == (
+        "None of 3 features drifted in the week of 3 Mar 2025; income no longer belongs to its row; debt could not be compared.",
+        "page",
+    )
+    assert words.in_words(loose, found, schema(), policy=Policy()).endswith(
+        "Check the join, and the order of rows and columns, upstream."
+    )
+    assert words.in_words(lost, found, schema(), policy=Policy()).endswith("Look at where the column comes from.")
+    two = replace(found, features=(loose, replace(loose, feature="debt")), examined=replace(
+        LOOK, detached=(*LOOK.detached, replace(LOOK.detached[0], feature="debt"))))  # fmt: skip
+    assert words.drift(two, schema(), policy=Policy())[0].endswith("income and debt no longer belong to their rows.")
+    blank = replace(found, features=(replace(lost, feature="income"), lost), examined=None)
+    assert words.drift(blank, schema(), policy=Policy()) == (
+        "200 rows in the week of 3 Mar 2025 are too few to say what drifted; income and debt could not be compared.",
+        "watch",
+    )
+
+
+def test_a_window_that_is_not_comparable_with_the_healthy_ones_says_so() -> None:
+    rule = Rule(words="w", calibrated=True, healthy_windows=30)
+    report = report_of(window(5), rule=rule)
+    found = drift("income", 0.31, drifted=True)
+    assert detailwords.healthy(found, window(5), report, Policy()) == (
+        "not comparable",
+        "This window is not comparable with the healthy ones: it has too few rows, or is of a season that none of them has"
+        " (19 that are like it are needed). Its p-values are adjusted over all features (Benjamini-Hochberg).",
+    )
+    told, why = detailwords.healthy(found, window(5), report_of(window(5)), Policy(alpha=0.01))
+    assert (told, why.split(" ")[0]) == ("uncalibrated: under 99", "99")
+
+
+def chosen(kind: BaselineKind, season: Season | None = None) -> BaselineChoice:
+    return BaselineChoice(
+        model="loans", number=1, kind=kind, decided_by="Ada", decided_at=week(8), reason="why not", season=season
+    )
+
+
+@pytest.mark.parametrize(
+    ("baseline", "told"),
+    [
+        (None, "the baseline"),
+        (chosen(BaselineKind.TRAINING), "everything that the champion was made from"),
+        (chosen(BaselineKind.SEASON, Season.WEEKDAY), "the same weekday of the champion's data"),
+        (chosen(BaselineKind.PERIOD), "a period that a person chose"),
+        (chosen(BaselineKind.PREVIOUS), "the window before"),
+    ],
+)
+def test_the_caption_says_what_the_windows_are_compared_with(baseline: BaselineChoice | None, told: str) -> None:
+    seen = replace(window(5), baseline_rows=1_234)
+    report = replace(report_of(seen), baseline=baseline)
+    assert detailwords.against(report, None) == f"1 window against {told}."
+    assert detailwords.against(report, seen) == (
+        f"1 window against {told}. For the window that is shown, that is 1,234 rows."
+    )
+
+
+def test_no_page_says_that_the_baseline_is_always_the_fitted_rows(seeded: Store, visit: Visit) -> None:
+    (checked,) = [caption for caption in visit(PAGE).caption if caption.value.startswith("checked ")]
+    assert checked.help == "8 windows against the baseline."
+    begin = visit(PAGE, size="7d/1d").markdown
+    assert [text.value for text in begin if text.value.startswith("A check")] == [
+        "A check compares each window of later data with its baseline (the champion's own data, where nobody chose another), "
+        "feature by feature, and shows here which change matters."
+    ]
+    assert glossary.GLOSSARY["baseline"].startswith(
+        "What windows are compared with: everything that the champion was made from,"
+    )
+
+
+def test_without_a_champion_the_page_says_what_it_compares_with(home: Store, visit: Visit) -> None:
+    fill(home, champion=False)
+    at = visit(PAGE)
+    said = "".join(item.value for item in (*at.title, *at.markdown, *at.caption))
+    assert "every window of later data is compared with a baseline: its own data, or what somebody chooses." in said
+    assert "fitted on" not in said
+
+
+def test_rows_that_are_elsewhere_are_not_drawn_from_the_store(
+    seeded: Store, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("pipeline_core.flows.watch.distribution", lambda *args, **_more: asked.append(args))
+    report = seeded.signals.watch("loans")
+    assert report is not None
+    seeded.signals.put_windows(replace(report, rows_in="lake.loans <b> (Spark)", checked_at=week(10)))
+    at = visit(PAGE)
+    assert not at.exception
+    assert not asked
+    assert [c.value for c in at.caption if ":material/cloud:" in c.value] == [
+        ":material/cloud: The rows of this check are in **" + wording.safe("lake.loans <b> (Spark)") + "**.",
+        ":material/cloud: The rows stay where they are, so no distribution is drawn and no exact distance is measured here.",
+    ]
+    assert not [t for t in titles(at) if t.startswith(("What came in", "How far apart"))]
+    assert not [fold for fold in at.expander if fold.label.startswith("Other distances")]
+    assert not [c.value for c in at.caption if "newest window" in c.value]
+    assert [c.value for c in at.caption if "Nobody looked row by row" in c.value]
+
+
+def test_a_window_that_paged_as_a_whole_is_found_again(seeded: Store, visit: Visit) -> None:
+    report = seeded.signals.watch("loans")
+    assert report is not None
+    calm = (*window(0).features[:3], drift(HOSTILE, 0.05))
+    whole, quiet = (
+        replace(window(n), features=calm, alert=AlertLevel.NONE, weighted_drift=0.16, weighted_limit=0.08)
+        for n in (6, 7)
+    )
+    reason = "weighted drift 0.16, healthy windows stay below 0.08"
+    whole = replace(
+        whole, alert=AlertLevel.PAGE, weighted_alert=AlertLevel.PAGE, codes=("data_drift",), reasons=(reason,)
+    )
+    raised = replace(report, windows=(whole,))
+    seeded.signals.add_alerts(alerts_of(raised, (), policy=seeded.policy))
+    seeded.signals.put_windows(replace(report, windows=(*report.windows[:5], whole, quiet), checked_at=week(11)))
+    at = visit(PAGE)
+    assert (
+        at
+        .title[0]
+        .value.replace("\\", "")
+        .endswith(
+            f"None of 4 features drifted in the week of 21 Apr 2025. Last page: {reason}, in the week of 14 Apr 2025."
+        )
+    )
+    at.button(key="show_paged").click().run()
+    assert not at.exception
+    assert at.query_params["window"] == "2025-04-14"
+    assert at.title[0].value.startswith(":red[:material/error:] None of 4 features drifted")
+    (link,) = [one for one in at.page_link if one.proto.label == "Open the runbook"]
+    assert "alert=data_drift%3A2025-04-14" in link.proto.query_string

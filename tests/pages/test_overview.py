@@ -9,12 +9,23 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.watch import cards, reads, words
-from pipeline_core.records import AlertLevel, BatchStatus, DriftState, Task, WatchReport
+from pages.watch import cards, reads, signals, words
+from pipeline_core.policy import Policy
+from pipeline_core.records import (
+    AlertLevel,
+    BatchStatus,
+    DomainTest,
+    DriftState,
+    Examination,
+    SegmentDrift,
+    Task,
+    WatchReport,
+    WindowReport,
+)
 from pipeline_core.sources.demo import INCIDENTS
 from pipeline_core.stages import alerts
 from pipeline_core.store import Store
-from tests.pages.conftest import batch, fill, schema, version, week, window
+from tests.pages.conftest import batch, drift, fill, schema, version, week, window
 
 Visit = Callable[..., AppTest]
 
@@ -90,7 +101,7 @@ def test_a_difference_is_said_with_its_direction() -> None:
 def test_all_is_well_is_said_in_green(seeded: Store) -> None:
     seen = reads.seen(seeded, "loans")
     quiet = tuple(replace(window(n), features=window(n).features[:3]) for n in range(3))
-    text, state = words.overview(seen, quiet, schema())
+    text, state = words.overview(seen, quiet, schema(), policy=Policy())
     assert state == "ok"
     assert (
         text == "Nothing is wrong now: Champion v1 holds AUC 0.780, and no feature drifted in the week of 17 Mar 2025."
@@ -98,9 +109,89 @@ def test_all_is_well_is_said_in_green(seeded: Store) -> None:
 
 
 def test_drift_that_hardly_matters_is_a_watch(seeded: Store) -> None:
-    text, state = words.overview(reads.seen(seeded, "loans"), (window(0),), schema())
+    text, state = words.overview(reads.seen(seeded, "loans"), (window(0),), schema(), policy=Policy())
     assert state == "watch"
     assert text.endswith("drifted in the week of 3 Mar 2025, which hardly matters to it.")
+
+
+def once() -> WindowReport:
+    """A window in which the important feature drifted for the first time."""
+    income = replace(drift("income", 0.31, drifted=True), alert=AlertLevel.WATCH, important=True, windows_drifted=1)
+    return replace(window(0), features=(income, *window(0).features[1:3]))
+
+
+def weighted(level: AlertLevel) -> WindowReport:
+    """A quiet window that moved as a whole."""
+    return replace(
+        window(0), features=window(0).features[:3], weighted_drift=0.09, weighted_limit=0.05, weighted_alert=level,
+        alert=level, codes=("data_drift",), reasons=("weighted drift 0.09, healthy windows stay below 0.05",),
+    )  # fmt: skip
+
+
+def looked(*, domain: bool, segments: int) -> WindowReport:
+    """A quiet window whose rows show something."""
+    one = SegmentDrift(
+        by="purpose", segment="car", rows=40, share=0.2, feature="debt", effect=0.4, overall=0.05, p_value=0.001,
+        p_adjusted=0.01, reason="debt moved where purpose is 'car'",
+    )  # fmt: skip
+    look = Examination(
+        rows=200,
+        baseline_rows=800,
+        domain=DomainTest(auc=0.7, p_value=0.001, drifted=True, reason="told apart") if domain else None,
+        segments=tuple(replace(one, reason=f"{one.reason} {n}") for n in range(segments)),
+    )
+    return alerts.window_level(replace(window(0), features=window(0).features[:3], examined=look), policy=Policy())
+
+
+def test_an_important_feature_that_drifted_once_pages_if_it_lasts(seeded: Store) -> None:
+    text, state = words.overview(reads.seen(seeded, "loans"), (once(),), schema(), policy=Policy())
+    assert (text, state) == (
+        "Champion v1: income drifted in the week of 3 Mar 2025, which pages if it lasts (2 of 3 windows).",
+        "watch",
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "said"),
+    [
+        (weighted(AlertLevel.WATCH), "watch", "weighted drift 0.09, healthy windows stay below 0.05"),
+        (weighted(AlertLevel.PAGE), "page", "weighted drift 0.09, healthy windows stay below 0.05"),
+        (looked(domain=True, segments=0), "watch", "a classifier tells its rows from the baseline's (AUC 0.70)"),
+        (looked(domain=False, segments=2), "watch", "inside 2 segments debt drifted"),
+    ],
+)
+def test_what_no_single_feature_shows_is_no_green(seeded: Store, found: WindowReport, state: str, said: str) -> None:
+    seen = reads.seen(seeded, "loans")
+    text, given = words.overview(seen, (found,), schema(), policy=Policy())
+    assert (text.replace("\\", ""), given) == (
+        f"Champion v1: no feature drifted in the week of 3 Mar 2025; {said}.",
+        state,
+    )
+    drifted, given = words.drift(found, schema(), policy=Policy())
+    assert (drifted.replace("\\", ""), given) == (
+        f"None of 3 features drifted in the week of 3 Mar 2025; {said}.",
+        state,
+    )
+    assert signals.drift_state(found) == state
+    assert words.step(seen, (found,))[0] == ("Look at what drifted" if state == "page" else "Receive the next batch")
+    incident = replace(INCIDENTS[0], first_day=week(0).date(), last_day=week(0).date())
+    (told, *_) = reads.found_in(incident, [found], [])
+    assert ("weighted drift (0.090)" if found.examined is None else "what only the rows show") in told
+
+
+def test_against_a_season_the_rows_are_no_signal() -> None:
+    seasonal = alerts.window_level(looked(domain=True, segments=1), seasonal=True, policy=Policy())
+    assert signals.drift_state(seasonal) == "ok"
+    assert signals.beside(seasonal) == []
+
+
+def test_a_page_of_a_feature_says_it_without_the_whole() -> None:
+    both = replace(window(5), weighted_alert=AlertLevel.PAGE, weighted_limit=0.05)
+    assert signals.beside(both) == []
+    bare = replace(weighted(AlertLevel.WATCH), reasons=())
+    assert [text.replace("\\", "") for text in signals.beside(bare)] == [
+        "weighted drift 0.090, healthy windows stay below 0.050"
+    ]
 
 
 def test_a_window_too_small_to_judge_is_unknown_never_quiet(seeded: Store) -> None:
@@ -109,10 +200,10 @@ def test_a_window_too_small_to_judge_is_unknown_never_quiet(seeded: Store) -> No
         rows=12,
         features=tuple(replace(f, state=DriftState.UNCLEAR, drifted=False) for f in window(0).features[:3]),
     )
-    assert words.drift_state(small) == "unknown"
+    assert signals.drift_state(small) == "unknown"
     assert (
         "12 rows in the week of 3 Mar 2025 are too few to say what drifted"
-        in words.overview(reads.seen(seeded, "loans"), (small,), schema())[0]
+        in words.overview(reads.seen(seeded, "loans"), (small,), schema(), policy=Policy())[0]
     )
 
 
@@ -137,10 +228,10 @@ def test_a_champion_that_nobody_checked_is_offered_a_check(home: Store, visit: V
 
 def test_nothing_to_show_says_why(seeded: Store) -> None:
     seen = reads.seen(seeded, "loans")
-    assert words.overview(seen, (), schema())[0].endswith("; no window lies in the chosen period.")
+    assert words.overview(seen, (), schema(), policy=Policy())[0].endswith("; no window lies in the chosen period.")
     assert seen.report is not None
     idle = replace(seen, report=replace(seen.report, windows=()))
-    assert words.overview(idle, (), schema())[0].endswith("; no later data has come in since.")
+    assert words.overview(idle, (), schema(), policy=Policy())[0].endswith("; no later data has come in since.")
     assert words.step(idle, ())[:2] == ("Receive the next batch", "batches")
 
 
@@ -237,6 +328,6 @@ def test_a_partial_newest_window_does_not_hide_the_one_before(seeded: Store) -> 
         ),
     )
     seen = reads.seen(seeded, "loans")
-    text, state = words.overview(seen, (window(4), window(5), small), schema())
+    text, state = words.overview(seen, (window(4), window(5), small), schema(), policy=Policy())
     assert (state, text) == ("page", "Champion v1: income drifted in the week of 7 Apr 2025.")
     assert words.step(seen, (window(5), small))[3] == {"feature": "income", "window": "2025-04-07"}

@@ -23,6 +23,8 @@ from pipeline_core.stats.cubes import cube
 from pipeline_core.stats.moves import Moves
 
 Evidence = Mapping[str, tuple[str, ...]]
+TRIED_MAX = 400
+"""Healthy windows that the rule is tried on, the newest: each is ranked among all others, so more would cost their square."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Judged:
     words: str
     calibrated: bool
     healthy: int
+    uncalibrated_words: str
     fired: int
     tried: int
 
@@ -65,8 +68,8 @@ def judge(
 ) -> Judged:
     """Judge every window, the healthy past first.
 
-    Windows with fewer rows than the policy asks are not judged. Where the healthy past (and the live windows since, but for
-    changes that lasted: ``weighing.Pool``) has ``healthy_windows_min`` windows, a feature has drifted when its effect reaches the floor
+    Windows with fewer rows than the policy asks are not judged. Where the healthy past (and the first live windows since, but for
+    changes that lasted: ``weighing.Pool``) has ``healthy_windows_needed`` windows that share no row with a window, a feature has drifted when its effect reaches the floor
     and its maxT-adjusted p-value is at most alpha (``stats.calibration``); before that when the Benjamini-Hochberg
     adjusted p-value is, and no healthy window showed as much. Null shares need ``null_alpha`` as well.
     New levels count when their share exceeds what the baseline's once-seen levels predict (Good-Turing) by the policy's
@@ -139,13 +142,14 @@ class _Court(Weighed):
 
     def judged(self, evidence: Sequence[Evidence]) -> Judged:
         calm = [place for place in range(self.laid.healthy) if self.laid.comparable[place]]
-        fired = self.fired(calm)
-        past, windows = Past(self.policy.alert_windows_of), []
-        pool = Pool(calm, enough=self.policy.healthy_windows_min, policy=self.policy)
+        tried = calm[-TRIED_MAX:]
+        fired = self.fired(tried)
+        past, windows = Past(self.policy.alert_windows_of, self.laid), []
+        pool = Pool(calm, self.laid, policy=self.policy)
         for place in range(self.laid.healthy, len(self.laid.rows)):
             given = evidence[place - self.laid.healthy] if evidence else {}
-            seen = self.seen(place, pool.places, hard=tuple(given.get(c.column.name, ()) for c in self.columns))
-            lasted, weighted = past.add(seen)
+            seen = self.seen(place, pool.beside(place), hard=tuple(given.get(c.column.name, ()) for c in self.columns))
+            lasted, weighted = past.add(place, seen)
             windows.append(self._told(place, seen, lasted, weighted))
             if self.laid.comparable[place]:
                 pool.add(place, seen)
@@ -154,10 +158,11 @@ class _Court(Weighed):
         return Judged(
             windows=tuple(windows),
             words=saying.rule(self.policy, healthy=count, calibrated=sure),
+            uncalibrated_words=saying.rule(self.policy, healthy=0, calibrated=False) if sure else "",
             calibrated=sure,
             healthy=count,
             fired=fired,
-            tried=len(calm),
+            tried=len(tried),
         )
 
     def _told(self, place: int, seen: Seen, lasted: npt.NDArray[np.int64], weighted: int) -> DataDrift:
@@ -222,6 +227,7 @@ class _Court(Weighed):
             nulls=None,
             contribution=float(self.contributions[place, number]),
             calendar=bool(self.calendar[number]),
+            important=bool(self.important[number]),
         )
         moves = column.found
         if moves is None or np.isnan(moves.null_p[place]):

@@ -76,7 +76,7 @@ def rule(policy: Policy, *, healthy: int, calibrated: bool) -> str:
             f"Calibrated on {healthy} healthy windows: a feature has drifted when it {floors}, and stands out more than any"
             f" feature did in {100 - policy.alpha * 100:.0f} % of them; {lasting}."
         )
-    past = f"; {healthy} healthy windows are here, {policy.healthy_windows_min} are needed" if healthy else ""
+    past = f"; {healthy} healthy windows are here, {policy.healthy_windows_needed} are needed" if healthy else ""
     more = " and no healthy window so far showed as much" if healthy >= FEW_HEALTHY else ""
     return (
         f"Uncalibrated{past}: a feature has drifted when it {floors}, not by chance (Benjamini-Hochberg at"

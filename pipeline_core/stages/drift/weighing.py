@@ -57,20 +57,23 @@ class Seen:
 
 @dataclass(slots=True)
 class Past:
-    """What the windows before said, as far back as persistence looks."""
+    """What the windows before said, as far back as persistence looks.
+
+    Rolling windows share rows, and one bad day is in all of them: only windows that do not overlap are witnesses of each
+    other.
+    """
 
     length: int
-    drifted: deque[Flags] = field(default_factory=deque)
-    weighted: deque[bool] = field(default_factory=deque)
+    laid: Laid
+    seen: dict[int, Seen] = field(default_factory=dict)
 
-    def add(self, seen: Seen) -> tuple[npt.NDArray[np.int64], int]:
+    def add(self, place: int, seen: Seen) -> tuple[npt.NDArray[np.int64], int]:
         """Give in how many of the last windows, this one included, each feature drifted, and the window as a whole."""
-        self.drifted.append(seen.drifted)
-        self.weighted.append(seen.weighted)
-        while len(self.drifted) > self.length:
-            self.drifted.popleft()
-            self.weighted.popleft()
-        return np.sum(self.drifted, axis=0), sum(self.weighted)
+        self.seen[place] = seen
+        last = [seen]
+        while len(last) < self.length and (place := self.laid.before(place)) in self.seen:
+            last.append(self.seen[place])
+        return np.sum([one.drifted for one in last], axis=0), sum(one.weighted for one in last)
 
 
 class Pool:
@@ -80,16 +83,29 @@ class Pool:
     chance would be cut off; one that began or belonged to a change that lasted is not, or the change would hide itself.
     """
 
-    def __init__(self, calm: Sequence[int], *, enough: int, policy: Policy) -> None:
-        self.places, self.enough = list(calm), len(calm) >= enough
+    def __init__(self, calm: Sequence[int], laid: Laid, *, policy: Policy) -> None:
+        self.places, self._laid, self._needed = list(calm), laid, policy.healthy_windows_needed
         self._length, self._least = policy.alert_windows_of, policy.alert_windows_min
         self._recent: deque[tuple[int, Seen]] = deque()
+        self._last = -1
         self._ill: set[int] = set()
+
+    @property
+    def enough(self) -> bool:
+        """Whether a window can be ranked among them at the policy's alpha."""
+        return len(self.places) >= self._needed
+
+    def beside(self, place: int) -> list[int]:
+        """Give the healthy windows that share no row with a window: the hold-out is in the past and is watched as well."""
+        return [one for one in self.places if not self._laid.shared(place, one)]
 
     def add(self, place: int, seen: Seen) -> None:
         """Take note of a live window, in time order."""
-        if self.enough or seen.small:
+        known = any(self._laid.shared(place, one) for one in range(self._laid.healthy))
+        rolled = self._last > self._laid.before(place)
+        if self.enough or seen.small or known or (rolled and self._last >= 0):
             return
+        self._last = place
         self._recent.append((place, seen))
         drifted = np.array([one.drifted for _, one in self._recent])
         lasting = drifted.sum(axis=0) >= self._least
@@ -110,12 +126,23 @@ class Laid:
     """The windows of a check in time order, the healthy past first.
 
     ``rows`` (windows,) are the rows of each, ``healthy`` how many of them are the past, ``comparable`` (windows,) which are of
-    a size and season that may be compared with others.
+    a size and season that may be compared with others. ``overlaps`` (windows, windows) says which share a stretch of time
+    (None: none do).
     """
 
     rows: npt.NDArray[np.int64]
     healthy: int
     comparable: Flags
+    overlaps: Flags | None = None
+
+    def shared(self, one: int, other: int) -> bool:
+        """Say whether two windows share rows."""
+        return one != other and self.overlaps is not None and bool(self.overlaps[one, other])
+
+    def before(self, place: int) -> int:
+        """Give the last window before this one that shares no row with it, of the same side; -1 where there is none."""
+        first = self.healthy if place >= self.healthy else 0
+        return next((one for one in range(place - 1, first - 1, -1) if not self.shared(place, one)), -1)
 
 
 class Weighed:
@@ -154,10 +181,10 @@ class Weighed:
 
     def fired(self, calm: Sequence[int]) -> int:
         """Count the healthy windows in which the rule would have paged."""
-        past, fired = Past(self.policy.alert_windows_of), 0
+        past, fired = Past(self.policy.alert_windows_of, self.laid), 0
         for place in calm:
             seen = self.seen(place, [p for p in calm if p != place])
-            lasted, weighted = past.add(seen)
+            lasted, weighted = past.add(place, seen)
             lasting = lasted >= self.policy.alert_windows_min
             loud = self.important & (seen.nulls | (seen.drifted & lasting))
             fired += bool(loud.any()) or (seen.weighted and weighted >= self.policy.alert_windows_min)
@@ -187,7 +214,7 @@ class Weighed:
             found = calibrated(self.stand[list(pool)], self.stand[place : place + 1])
             p_each, limits = found.p_each[0], found.limits
             p_window = float(found.p_window[0])
-            sure = len(pool) >= policy.healthy_windows_min
+            sure = len(pool) >= policy.healthy_windows_needed
         # before there are enough windows, the strictest that so few can say: none of them showed as much
         level = policy.alpha if sure else 1 / (len(pool) + 1) + _EXACT
         stands = np.ones(2 * count + 1, dtype=np.bool_) if p_each is None else np.nan_to_num(p_each, nan=1.0) <= level

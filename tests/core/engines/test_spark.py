@@ -146,3 +146,17 @@ def test_without_pyspark_a_sentence_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(__import__("sys").modules, "pyspark.sql", None)
     with pytest.raises(Unreadable, match=r"pip install -r requirements-spark\.txt"):
         spark_module.SparkEngine("t", columns={}, time="t", zone=BERLIN)
+
+
+def test_what_is_closed_leaves_no_view_and_the_cache_of_others(files: tuple[Path, Path]) -> None:
+    with SparkEngine(str(files[1]), columns=NAMES, time="when", zone=BERLIN) as engine:
+        session = engine.rows.sparkSession
+        others = session.range(7).cache()
+        days = engine.days()
+        engine.counts(GRIDS[2:], buckets={d: d for d in days})
+        bins = session.table("bins")
+        assert bins.storageLevel.useMemory
+    assert session.catalog.listTables() == []
+    assert not bins.storageLevel.useMemory
+    assert others.storageLevel.useMemory
+    others.unpersist()

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound
 from pipeline_core.flows import choosing, watch
-from pipeline_core.records import BaselineKind, Season
+from pipeline_core.records import BaselineKind, Season, TimeUnit
 from pipeline_core.store.home import Store
-from tests.core.flows import watching
+from tests.core.flows import homes, watching
 from tests.core.flows.watching import MODEL
 
 SAID = {"by": "Ada", "reason": "a reason"}
@@ -63,6 +63,8 @@ def test_a_season_without_enough_rows_falls_back_to_all_of_the_training_data(sto
         ({"kind": "period", "start": "2025-01-15", "end": "2025-01-13"}, "needs a start and a later end"),
         ({"kind": "previous", "start": "2025-01-15"}, "Start and end belong to the kind 'period'"),
         ({"kind": "training", "reason": " "}, "for a reason"),
+        ({"kind": "seasonal"}, r"no baseline of kind 'seasonal'; .* allowed\. Did you mean 'season'"),
+        ({"kind": "season", "season": "years"}, r"no season 'years'; .* allowed\. Did you mean 'year'"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_kept(store: Store, given: dict[str, str], match: str) -> None:
@@ -75,3 +77,11 @@ def test_what_does_not_fit_is_refused_and_nothing_is_kept(store: Store, given: d
 def test_an_unknown_model_is_named(store: Store) -> None:
     with pytest.raises(NotFound):
         choosing.choose(store, "other", kind="training", **SAID)
+
+
+@pytest.mark.parametrize(("unit", "why"), [(TimeUnit.ROW, "counts rows"), (TimeUnit.NONE, "is not known")])
+def test_without_a_clock_there_is_no_season(tmp_path: Path, unit: TimeUnit, why: str) -> None:
+    with homes.home(tmp_path, unit=unit) as opened:
+        with pytest.raises(InvalidDefinition, match=f"event time of model 'loans' {why}, so its rows have no year"):
+            choosing.choose(opened, MODEL, kind="season", season="year", **SAID)
+        assert choosing.choose(opened, MODEL, kind="previous", **SAID).kind is BaselineKind.PREVIOUS

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline_core.errors import ComputeFailed
-from pipeline_core.flows import watch
+from pipeline_core.flows import choosing, compute, looking, watch
+from pipeline_core.flows.looking import ExamineRequest, Look
+from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, Examination
 from pipeline_core.store.home import Store
+from tests.core import modelling
 from tests.core.flows import watching
 from tests.core.flows.watching import MODEL
 
@@ -83,3 +90,87 @@ def test_a_version_of_before_samples_says_so(store: Store, monkeypatch: pytest.M
     windows = watch.check(store, MODEL, window="500rows").windows
     said = {w.examined.reason for w in windows if w.examined is not None and w.rows >= store.policy.window_rows_min}
     assert said == {"the version was trained before a sample of its fitted rows was kept; train a new one"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(watching.copied(tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Look]:
+    """What was looked at, in this process."""
+    looks: list[Look] = []
+
+    def noted(step: Any, request: ExamineRequest, **options: Any) -> Any:
+        looks.extend(request.looks)
+        return compute.in_process(step, request, **options)
+
+    monkeypatch.setattr(watch, "LOOKS", noted)
+    return looks
+
+
+def again(store: Store, asked: list[Look], window: str = "2d") -> int:
+    """Check again, and say how many windows were looked at."""
+    asked.clear()
+    watch.check(store, MODEL, window=window)
+    return len(asked)
+
+
+def test_a_look_by_another_baseline_or_policy_is_a_new_one(own: Store, asked: list[Look]) -> None:
+    first = again(own, asked)
+    assert first > 1
+    assert again(own, asked) == 0
+    own.policy = replace(own.policy, segment_effect_min=0.3)
+    assert again(own, asked) == first
+    own.policy = replace(own.policy, label_share_min=0.5)  # no look asks for it
+    assert again(own, asked) == 0
+    choosing.choose(own, MODEL, kind="period", start="2025-01-06", end="2025-01-14", by="Ada", reason="a reason")
+    assert again(own, asked) > 1
+    assert all(look.against for look in asked)
+    assert again(own, asked) == 0
+
+
+def test_what_failed_is_looked_at_again(own: Store, asked: list[Look], monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(looking.domain, "domain_test", broken)
+        first = again(own, asked)
+    assert first > 1
+    assert again(own, asked) == first
+    assert again(own, asked) == 0
+
+
+def test_segments_have_the_rows_of_the_whole_window(
+    own: Store, asked: list[Look], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.policy = replace(own.policy, examined_rows_max=250)
+    told: list[tuple[int, int]] = []
+
+    def segments(window: pd.DataFrame, *_: object, rows: int, **__: object) -> tuple[()]:
+        told.append((len(window), rows))
+        return ()
+
+    monkeypatch.setattr(looking.segments, "segment_drift", segments)
+    windows = {w.start: w for w in watch.check(own, MODEL, window="7d").windows}
+    assert told == [(250, windows[look.start].rows) for look in asked]
+    assert min(rows for _, rows in told) > 250
+
+
+def test_a_column_may_be_called_as_the_id_of_another_one() -> None:
+    schema = modelling.schema()
+    columns = tuple(replace(c, name="c002") if c.column_id == "c001" else c for c in schema.columns)
+    random = np.random.default_rng(1)
+
+    def draw(rows: int, shift: float) -> pd.DataFrame:
+        moved = random.normal(size=rows) + shift
+        return pd.DataFrame({"c001": moved, "c002": 0.7 * moved + random.normal(size=rows)})
+
+    request: Any = SimpleNamespace(schema=replace(schema, columns=columns), policy=Policy())
+    found = looking._coherence(request, (draw(2_000, 0.7), draw(5_000, 0.0)), ["c001"], ["c001", "c002"])
+    assert found is not None
+    assert (found.feature, found.origin) == ("c002", "population_shift")
+    assert "with 'c002'" in found.reason

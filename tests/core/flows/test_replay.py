@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound
-from pipeline_core.flows import compute, watch
+from pipeline_core.flows import compute, intake, release, watch
 from pipeline_core.flows.replay import replay
 from pipeline_core.flows.replayed import parse_delay
 from pipeline_core.service.verbs import carry_out
@@ -99,3 +100,27 @@ def test_what_cannot_be_replayed_is_said(store: Store, tmp_path: Path) -> None:
     assert parse_delay("14d", store.models.schema(MODEL)) == timedelta(days=14)
     assert parse_delay(None, store.models.schema(MODEL)) is None
     assert tmp_path.exists()
+
+
+def test_windows_of_rows_that_share_a_day_are_all_told_with_the_rows_that_are_in_them(tmp_path: Path) -> None:
+    day = datetime(2025, 1, 6)  # ruff: ignore[call-datetime-without-tzinfo] - event times are naive UTC
+
+    def dated(first: int, days: list[int]) -> pa.Table:
+        table = watching.rows(first, len(days), seed=first, shift_from=10**6)
+        when = pa.array([day + timedelta(days=d) for d in days], pa.timestamp("us"))
+        return table.set_column(table.column_names.index("when"), "when", when)
+
+    learned = dated(0, [at // 400 for at in range(2_000)])
+    later = dated(5_000, [4] * 1_000 + [5] * 1_000)
+    with Store.open(tmp_path / "home") as opened:
+        first = watching.write(tmp_path, "first.parquet", learned)
+        intake.define(opened, MODEL, first, target="outcome", positive="yes", time="when", id="loan")
+        release.train(opened, MODEL, estimator="logistic_regression", compute=compute.in_process)
+        release.promote(opened, MODEL, version=1, by="test", reason="first")
+        file = watching.write(tmp_path, "later.parquet", later)
+        report = replay(opened, MODEL, file, window="250rows", compute=compute.in_process)
+    assert report.replayed_rows == pc.sum(pc.is_valid(later["when"])).as_py() == 2_000
+    # of one day, rows come by their number in their batch: the 400 rows of the hold-out after those sent for the same day
+    assert [(w.rows, w.replayed_rows, (w.start - START).days + 1) for w in report.windows] == [
+        *[(250, 250, 4)] * 4, (250, 100, 4), *[(250, 250, 5)] * 3, (150, 150, 5),
+    ]  # fmt: skip

@@ -14,8 +14,22 @@ import pytest
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import InvalidDefinition, NotFound, Unreadable
-from pipeline_core.flows import intake, watch
-from pipeline_core.records import AlertLevel, BaselineKind, BatchStatus, DriftState, Measured, WindowReport
+from pipeline_core.flows import baselines, choosing, intake, watch
+from pipeline_core.flows.sides import Side
+from pipeline_core.flows.watched import Cut, watched
+from pipeline_core.flows.windows import Length, Span
+from pipeline_core.records import (
+    COUNTS,
+    AlertLevel,
+    BaselineKind,
+    BatchStatus,
+    DriftState,
+    Finding,
+    Measured,
+    Severity,
+    WatchReport,
+    WindowReport,
+)
 from pipeline_core.store.home import Store
 from tests.core.flows import watching
 from tests.core.flows.watching import LATER, LEARNED, MODEL, START, STEP, distance, income_of, moment, stream
@@ -292,3 +306,73 @@ def test_without_an_event_time_a_fitted_row_that_comes_again_is_watched_once(tmp
             windows = watch.check(opened, MODEL, window=window).windows
             assert sum(w.rows for w in windows) == LATER + 200
             assert sum(w.performance.scored_rows for w in windows) == LATER + 200
+
+
+def test_what_is_wrong_with_a_batch_marks_only_windows_that_hold_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Finding(code="null_share_up", column="age", severity=Severity.WARNING, message="Wrong.")
+    monkeypatch.setattr(
+        watch.alerts, "hard_evidence", lambda reports: {"age": (wrong.message,)} if list(reports) else {}
+    )
+    with Store.open(watching.copied(tmp_path)) as opened:
+        champion = opened.models.champion(MODEL)
+        assert champion is not None
+        newest = watched(opened, champion).batches[0]
+        monkeypatch.setattr(
+            watch,
+            "watched",
+            lambda *_: replace(watched(opened, champion), batches=(replace(newest, findings=(wrong,)),)),
+        )
+        for window, marked in (("2d", 0), ("30d", 1)):
+            found = [
+                f.hard_evidence
+                for w in watch.check(opened, MODEL, window=window).windows
+                for f in w.features
+                if f.feature == "age"
+            ]
+            assert (len(found) > 1, sum(map(bool, found))) == (window == "2d", marked)
+
+
+def test_rows_that_are_elsewhere_have_no_distribution_here(tmp_path: Path) -> None:
+    with Store.open(watching.copied(tmp_path)) as opened:
+        midnight = (START + 40 * DAY).replace(hour=0)
+        days = {midnight + day * DAY: 20 for day in range(10)}
+        side = Side(days=days, elsewhere=lambda *_: COUNTS.empty_table())
+        report = watch.check(opened, MODEL, away=watch.Away(side=side, told="lake.loans (Spark)"))
+        assert (report.window, [w.rows for w in report.windows]) == ("365d", [200])
+        ends = {"start": report.windows[0].start, "end": report.windows[0].end}
+        with pytest.raises(NotFound, match=r"^The rows of this window are in lake\.loans \(Spark\) and stay there"):
+            watch.distribution(opened, MODEL, feature="income", **ends)
+        with pytest.raises(NotFound, match="stay there"):
+            watch.distribution(opened, MODEL, feature="income", report=report, **ends)
+
+
+def test_a_window_is_drawn_as_itself_or_not_at_all_once_earlier_rows_came(tmp_path: Path) -> None:
+    later = watching.rows(LEARNED, LATER, seed=2).drop_columns(["outcome"])
+    with Store.open(tmp_path / "home") as opened:
+        watching.champion(opened, tmp_path)
+        intake.receive(opened, MODEL, watching.write(tmp_path, "b.parquet", later.slice(900)))
+        choosing.choose(opened, MODEL, kind="previous", by="Ada", reason="a reason")
+        days, parts = (watch.check(opened, MODEL, window=window) for window in ("1d", "300rows"))
+        intake.receive(opened, MODEL, watching.write(tmp_path, "late.parquet", later.slice(0, 850)))
+
+        def drawn(report: WatchReport, place: int) -> int:
+            window = report.windows[place]
+            return watch.distribution(
+                opened, MODEL, feature="age", start=window.start, end=window.end, report=report
+            ).current_rows
+
+        assert [drawn(days, place) for place in (-3, -2, -1)] == [w.rows for w in days.windows[-3:]]
+        assert (parts.windows[1].rows, drawn(parts, 1)) == (300, 0)
+
+
+def test_windows_at_one_moment_are_told_apart_by_their_rows_and_turn(store: Store) -> None:
+    report = watch.check(store, MODEL, window="500rows")
+    one = replace(report.windows[0], start=START, end=START, rows=500)
+    report = replace(report, windows=(replace(one, end=START + DAY), one, one, replace(one, rows=100)))
+    spans = [Span(bucket=START, start=START, end=START + at) for at in (DAY, 2 * DAY, 0 * DAY, 0 * DAY, 0 * DAY)]
+    laid = Cut(length=Length(rows=500), now=Side(spans=tuple(spans), counts=(500, 500, 500, 500, 100), size=500))
+    assert [baselines._found(laid, report, place) for place in range(4)] == [0, 2, 3, 4]
+    fewer = Cut(length=Length(rows=500), now=Side(spans=tuple(spans[:3]), counts=(500, 500, 500), size=500))
+    assert [baselines._found(fewer, report, place) for place in range(4)] == [0, 2, None, None]

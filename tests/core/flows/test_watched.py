@@ -16,8 +16,9 @@ from pipeline_core.clock import midnight
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.flows import intake, watched
+from pipeline_core.flows.sides import Side
 from pipeline_core.flows.watched import Cut
-from pipeline_core.flows.windows import Span
+from pipeline_core.flows.windows import Length, Span
 from pipeline_core.records import ModelVersion
 from pipeline_core.stats.cubes import Cube
 from pipeline_core.store.home import Store
@@ -253,3 +254,26 @@ def test_too_many_windows_of_rows_are_refused_before_they_are_cut(store: Store, 
     seen = watched.watched(store, seated(store))
     with pytest.raises(InvalidDefinition, match="Windows of 1rows are 2,080 windows"):
         watched.cut(store, engine, seen, window="1rows")
+
+
+def test_a_window_holds_a_batch_only_as_a_whole(store: Store) -> None:
+    batch = replace(store.batches.get(MODEL, "b-0001"), rows=100, first_event_at=START, last_event_at=START + DAY)
+    assert not Cut(length=Length(days=1)).holds(Span(bucket=START, start=START, end=START + DAY), batch)
+    assert Cut(length=Length(days=2)).holds(Span(bucket=START, start=START, end=START + 2 * DAY), batch)
+    assert not Cut(length=Length(days=2)).holds(Span(bucket=START, start=START + HOUR, end=START + 3 * DAY), batch)
+    assert not Cut(length=Length(days=2)).holds(
+        Span(bucket=START, start=START, end=START + 2 * DAY), replace(batch, first_event_at=None)
+    )
+    rows = Span(bucket=START, start=START, end=START + DAY)  # its end is its last event
+    assert Cut(length=Length(rows=100), now=Side(size=100)).holds(rows, batch)
+    assert not Cut(length=Length(rows=99), now=Side(size=99)).holds(rows, batch)
+
+
+def test_rows_that_are_not_here_are_never_cut_into_windows_of_rows(store: Store, engine: DuckEngine) -> None:
+    seen = watched.watched(store, seated(store))
+    few = Side(days={midnight(START + (100 + day) * DAY, zone(store)): 20 for day in range(10)})
+    cut = watched.cut(store, engine, seen, window=None, away=few)
+    assert (str(cut.length), cut.rows, cut.now.size) == ("365d", (200,), 0)
+    for window in ("100rows", "6h"):
+        with pytest.raises(InvalidDefinition, match="stay on the cluster"):
+            watched.cut(store, engine, seen, window=window, away=few)

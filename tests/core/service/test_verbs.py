@@ -140,3 +140,7 @@ def test_what_stands_inside_an_argument_is_checked_too(tmp_path: Path, arguments
     with pytest.raises(InvalidDefinition) as caught:
         verb_named("define").check("loans", {"target": "late", **arguments}, file=file)
     assert said in caught.value.message
+
+
+def test_check_says_what_windows_are_compared_with() -> None:
+    assert "the training data or its same season, unless chosen" in VERBS["check"].summary

@@ -12,6 +12,7 @@ from pipeline_core.records import (
     BatchReport,
     BatchStatus,
     Coherence,
+    Detachment,
     DomainTest,
     DriftState,
     Examination,
@@ -309,9 +310,99 @@ def test_a_drift_alert_carries_its_rule_and_what_the_rows_show() -> None:
 
 
 def test_an_important_feature_that_drifted_once_says_what_is_needed() -> None:
-    once = feature("income", AlertLevel.WATCH, windows_drifted=1)
+    once = feature("income", AlertLevel.WATCH, windows_drifted=1, important=True)
     (alert,) = alerts_of(report(window(once, QUIET, QUIET, QUIET)), (), policy=POLICY)
     assert alert.message.endswith("It pages when it lasts: 2 of 3 windows are needed, so far 1 drifted.")
+
+
+DOMAIN = DomainTest(auc=0.8, p_value=0.0, drifted=True, reason="the rows are told apart: AUC 0.80")
+SEGMENT = SegmentDrift(
+    by="town", segment="B", rows=50, share=0.05, feature="age", effect=0.5, overall=0.02, p_value=0.0, p_adjusted=0.0,
+    reason="age moved where town is 'B'",
+)  # fmt: skip
+CALIBRATED = Rule(
+    words="A rule.", uncalibrated_words="Without a past.", calibrated=True, healthy_windows=26, fired=2, tried=26
+)
+OF_DOMAIN = (
+    "All columns together have drifted when a classifier tells the rows from the baseline's with an AUC of at least 0.60, not"
+    " by chance (p at most 0.05)."
+)
+OF_SEGMENTS = (
+    "A feature has drifted inside a segment when its effect there is at least 0.20 and clearly above that of all rows, not by"
+    " chance (Benjamini-Hochberg at 0.05 over all features in all segments)."
+)
+
+
+def rules(*windows: WindowReport, rule: Rule = CALIBRATED) -> list[str]:
+    return [a.rule for a in alerts_of(replace(report(*windows), rule=rule), (), policy=POLICY)]
+
+
+def test_a_window_that_may_not_be_held_against_the_healthy_ones_names_its_own_rule() -> None:
+    past = "A rule. On the 26 healthy windows themselves it would have paged 2 times."
+    assert rules(window(PAGE)) == ["Without a past."]
+    assert rules(window(PAGE, calibrated=True)) == [past]
+    assert rules(window(PAGE), rule=replace(CALIBRATED, uncalibrated_words="")) == [past]
+    assert rules(window(PAGE), rule=Rule(words="So far.", uncalibrated_words="x", calibrated=False)) == ["So far."]
+
+
+@pytest.mark.parametrize(
+    ("domain", "segments", "told"),
+    [(DOMAIN, (), OF_DOMAIN), (None, (SEGMENT,), OF_SEGMENTS), (DOMAIN, (SEGMENT,), f"{OF_DOMAIN} {OF_SEGMENTS}")],
+)
+def test_what_only_the_rows_show_has_a_rule_of_its_own(
+    domain: DomainTest | None, segments: tuple[SegmentDrift, ...], told: str
+) -> None:
+    looked = Examination(rows=900, baseline_rows=9000, domain=domain, segments=segments)
+    assert rules(window(QUIET, examined=looked, calibrated=True)) == [told]
+
+
+def test_a_detached_column_has_a_rule_of_its_own() -> None:
+    loose = feature("income", AlertLevel.PAGE, state=DriftState.STABLE, drifted=False)
+    looked = Examination(
+        rows=900, baseline_rows=9000, detached=(Detachment(feature="income", kept=0.1, p_adjusted=0.0),)
+    )
+    assert rules(window(loose, WATCH, examined=looked, calibrated=True)) == [
+        "A column no longer belongs to its row when 50 % or less is left of its relation to the other columns, not by chance"
+        " (Bonferroni at 0.05 over all columns); one window is enough.",
+        "A rule. On the 26 healthy windows themselves it would have paged 2 times.",
+    ]
+
+
+def test_a_window_that_moved_as_a_whole_names_the_important_features_that_did() -> None:
+    def said(*features: FeatureDrift) -> str:
+        whole = window(*features, weighted_drift=0.21, weighted_limit=0.08, weighted_alert=AlertLevel.PAGE)
+        return alerts_of(report(whole), (), policy=POLICY)[-1].message
+
+    nothing = "No single important feature moved by its floor, many together did."
+    assert nothing in said(WATCH, QUIET)
+    once = [feature(name, AlertLevel.WATCH, important=True, windows_drifted=1) for name in ("income", "debt", "a", "b")]
+    assert nothing not in said(*once)
+    assert (
+        "Of the important features income drifted, but none has lasted yet (2 of 3 windows); together with the others it is"
+        " too much."
+    ) in said(once[0], QUIET)
+    assert "features income and debt drifted, but" in said(*once[:2])
+    assert "features income, debt and a drifted, but" in said(*once[:3])
+    assert "features income, debt, a and 1 more drifted, but" in said(*once)
+    long = feature("x" * 50, AlertLevel.WATCH, important=True)
+    assert f"features {'x' * 40}… drifted" in said(long)
+    # what only the door found moved nothing, and has its alert already
+    found = feature(
+        "age", AlertLevel.PAGE, important=True, effect=0.01, hard_evidence=("in batch b-0007: Nulls are 0.",)
+    )
+    assert nothing in said(found)
+
+
+def test_beside_what_the_door_found_the_rows_do_not_say_that_nothing_drifted() -> None:
+    looked = Examination(rows=900, baseline_rows=9000, segments=(SEGMENT,))
+    (quiet,) = alerts_of(report(window(QUIET, examined=looked)), (), policy=POLICY)
+    assert quiet.message.startswith("No feature drifted by itself over all rows, but: age moved where town is 'B'.")
+    found = feature("debt", AlertLevel.PAGE, effect=0.01, hard_evidence=("in batch b-0007: Nulls are 0 now.",))
+    (alert,) = alerts_of(report(window(found, examined=looked)), (), policy=POLICY)
+    assert alert.message == (
+        "Besides what drifted by itself (debt), the rows show: age moved where town is 'B'. Look at the rows of this window by"
+        " hand."
+    )
 
 
 def test_hard_evidence_is_collected_by_feature() -> None:

@@ -53,3 +53,11 @@ def test_a_category_that_shifted_with_its_rows_is_a_population() -> None:
     assert found.origin is Origin.POPULATION
     rewritten = now.head(2000).assign(grade="high")
     assert coherence(rewritten, base, feature="grade", others=["x", "y"], policy=POLICY).origin is Origin.FAULT
+
+
+def test_the_feature_is_told_as_it_is_called() -> None:
+    now = draw(2000, 1)
+    for window, others in ((now.assign(x=now["x"] + 0.7), OTHERS), (now, OTHERS), (now, [])):
+        found = coherence(window, draw(5000, 99), feature="x", others=others, policy=POLICY, called="income of y")
+        assert found.feature == "income of y"
+        assert "'x'" not in found.reason

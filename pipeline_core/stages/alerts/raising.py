@@ -1,7 +1,8 @@
 """Which signals are worth a person's time, and in which words.
 
-Neighbours: ``drift`` and ``performance`` measured, the store keeps alerts and who acknowledged them. Refused: measuring
-anything, and raising the same signal twice: an alert's id follows from what it is about, so a second check finds it known.
+Neighbours: ``telling`` has the words, ``drift`` and ``performance`` measured, the store keeps alerts and who acknowledged
+them. Refused: measuring anything, and raising the same signal twice: an alert's id follows from what it is about, so a
+second check finds it known.
 
 Levels: ``drift`` says how loud a feature is; a drop in realised performance and a quarantined batch page; a batch in which
 nulls became a value or a unit jumped is told at once, as loud as its feature is important; prediction drift and a joint
@@ -11,7 +12,7 @@ change that no single column shows are watched, because they say that something 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from math import ceil
@@ -22,16 +23,15 @@ from pipeline_core.records import (
     AlertLevel,
     BatchReport,
     BatchStatus,
-    DriftState,
     FeatureDrift,
     Finding,
     Performance,
-    PredictionDrift,
     Severity,
     WatchReport,
     WindowReport,
 )
 from pipeline_core.records.codes import FindingCode
+from pipeline_core.stages.alerts import telling
 
 DATA_DRIFT = "data_drift"
 PREDICTION_DRIFT = "prediction_drift"
@@ -44,7 +44,6 @@ HARD_EVIDENCE = frozenset({FindingCode.IMPUTED, FindingCode.UNIT_JUMP})
 """Findings that no world makes by itself: somebody changed how values are written, and one batch is proof enough."""
 
 _WORST_FIRST = (AlertLevel.PAGE, AlertLevel.WATCH, AlertLevel.NONE)
-_FINDINGS_NAMED = 3
 
 
 def window_level(
@@ -78,9 +77,9 @@ def window_level(
         signals.append((window.weighted_alert, DATA_DRIFT, weighted_reason))
     if window.prediction_drift.drifted:
         signals.append((AlertLevel.WATCH, PREDICTION_DRIFT, window.prediction_drift.reason))
-    signals += [(AlertLevel.WATCH, DATA_DRIFT, reason) for reason in ([] if seasonal else _looked_at(window))]
+    signals += [(AlertLevel.WATCH, DATA_DRIFT, one.reason) for one in ([] if seasonal else telling.looked_at(window))]
     if not signals:
-        quiet = _quiet(window.features, window.rows, policy)
+        quiet = telling.quiet(window.features, window.rows, policy)
         return replace(window, alert=AlertLevel.NONE, reasons=(quiet,), codes=())
     signals.sort(key=lambda signal: _WORST_FIRST.index(signal[0]))
     return replace(
@@ -177,39 +176,20 @@ def _hard(report: BatchReport) -> list[Finding]:
     return [f for f in report.findings if f.code in HARD_EVIDENCE and f.severity is not Severity.INFO]
 
 
-def _only_found(feature: FeatureDrift, policy: Policy) -> bool:
-    """Say whether the door's findings are all there is: the counts of the window show nothing."""
-    moved = feature.effect is not None and feature.effect >= policy.drift_effect_min
-    nulls = feature.nulls
-    gone = nulls is not None and abs(nulls.current - nulls.baseline) >= policy.null_share_change_min
-    return bool(feature.hard_evidence) and not (moved or gone or feature.new_levels)
-
-
 def _code(feature: FeatureDrift, policy: Policy) -> str:
-    return DATA_QUALITY if _only_found(feature, policy) else DATA_DRIFT
-
-
-def _looked_at(window: WindowReport) -> list[str]:
-    """Say in clauses what only a look at the rows shows."""
-    if window.examined is None:
-        return []
-    domain = window.examined.domain
-    # a classifier that only finds the feature that drifted by itself says nothing new
-    alone = domain is not None and domain.drifted and not any(f.drifted for f in window.features)
-    said = [domain.reason] if domain is not None and alone else []
-    return said + [segment.reason for segment in window.examined.segments]
+    return DATA_QUALITY if telling.only_found(feature, policy) else DATA_DRIFT
 
 
 def _quarantined(report: BatchReport) -> Alert:
     broken = [finding for finding in report.findings if finding.severity is Severity.ERROR]
-    more = f" (and {len(broken) - _FINDINGS_NAMED} more)" if len(broken) > _FINDINGS_NAMED else ""
+    more = f" (and {len(broken) - telling.NAMED} more)" if len(broken) > telling.NAMED else ""
     return _batch_alert(
         report,
         BATCH_QUARANTINED,
         AlertLevel.PAGE,
         feature=next((finding.column for finding in broken), None),
         text=(
-            f"is quarantined: {' '.join(finding.message for finding in broken[:_FINDINGS_NAMED])}{more} A batch without"
+            f"is quarantined: {' '.join(finding.message for finding in broken[: telling.NAMED])}{more} A batch without"
             " errors is allowed; nothing of this one is trained on or scored. Mend it at its source and send it again."
         ),
     )
@@ -233,7 +213,11 @@ def _batch_alert(report: BatchReport, code: str, level: AlertLevel, *, feature: 
 
 
 def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy: Policy) -> list[Alert]:
-    def alert(code: str, level: AlertLevel, message: str, feature: FeatureDrift | None = None) -> Alert:
+    counted = telling.counted_rule(report, window)
+
+    def alert(
+        code: str, level: AlertLevel, message: str, feature: FeatureDrift | None = None, *, rule: str = ""
+    ) -> Alert:
         name = None if feature is None else feature.feature
         start = window.start.isoformat() if place == 0 else f"{window.start.isoformat()}#{place}"
         return Alert(
@@ -248,29 +232,37 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
             window_end=window.end,
             contribution=None if feature is None else feature.contribution,
             raised_at=report.checked_at,
-            rule=_rule(report) if code == DATA_DRIFT else "",
+            rule=rule,
         )
 
     # what only the door found has its own alert, about the batch
     alerts = [
-        alert(DATA_DRIFT, f.alert, _drift_message(f, window, policy), f)
+        alert(
+            DATA_DRIFT,
+            f.alert,
+            telling.drift_message(f, window, policy),
+            f,
+            rule=telling.detached_rule(policy) if telling.detached(f, window) else counted,
+        )
         for f in window.features
-        if f.alert is not AlertLevel.NONE and not _only_found(f, policy)
+        if f.alert is not AlertLevel.NONE and not telling.only_found(f, policy)
     ]
     paged = any(a.level is AlertLevel.PAGE for a in alerts)
     if window.weighted_alert is AlertLevel.PAGE and not paged:
-        alerts.append(alert(DATA_DRIFT, AlertLevel.PAGE, _weighted_message(window)))
+        alerts.append(alert(DATA_DRIFT, AlertLevel.PAGE, telling.weighted_message(window, policy), rule=counted))
     seasonal = report.baseline is not None and report.baseline.season is not None
     if not alerts and not seasonal:
         # one alert is enough for what no single column shows
-        looked = _looked_at(window)
+        looked = telling.looked_at(window)
         if looked:
-            alerts.append(alert(DATA_DRIFT, AlertLevel.WATCH, _joint_message(looked)))
+            message = telling.joint_message(looked, window)
+            alerts.append(alert(DATA_DRIFT, AlertLevel.WATCH, message, rule=telling.joint_rule(looked, policy)))
     if window.prediction_drift.drifted:
-        alerts.append(alert(PREDICTION_DRIFT, AlertLevel.WATCH, _prediction_message(window.prediction_drift, policy)))
+        message = telling.prediction_message(window.prediction_drift, policy)
+        alerts.append(alert(PREDICTION_DRIFT, AlertLevel.WATCH, message))
     if window.performance.dropped:
         level = _performance_level(window.performance, policy)
-        alerts.append(alert(PERFORMANCE, level, _performance_message(window.performance)))
+        alerts.append(alert(PERFORMANCE, level, telling.performance_message(window.performance)))
     return alerts
 
 
@@ -297,100 +289,6 @@ def _overlap(one: Alert, other: Alert) -> bool:
     if one.window_start is None or one.window_end is None or other.window_start is None or other.window_end is None:
         return False
     return one.window_start < other.window_end and other.window_start < one.window_end
-
-
-def _rule(report: WatchReport) -> str:
-    rule = report.rule
-    if rule is None:
-        return ""
-    times = "once" if rule.fired == 1 else f"{rule.fired} times"
-    past = f" On the {rule.tried} healthy windows themselves it would have paged {times}." if rule.tried else ""
-    return rule.words + past
-
-
-def _drift_message(feature: FeatureDrift, window: WindowReport, policy: Policy) -> str:
-    share = f"{feature.shap_share:.0%}".replace("%", " %")
-    if window.examined is not None and any(one.feature == feature.feature for one in window.examined.detached):
-        kept = f"{policy.detachment_kept_max:.0%}".replace("%", " %")
-        return (
-            f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}). The policy wants more than"
-            f" {kept} of it left. Check the join, and the order of rows and columns, upstream."
-        )
-    if feature.state is not DriftState.DRIFTED:
-        return f"{_sentence(feature.reason)} A count in every window is expected. Check the upstream extract."
-    nulls, levels = policy.null_share_change_min * 100, policy.new_level_share_min * 100
-    allowed = (
-        f"The policy allows a move below {policy.drift_effect_min:.2f}, a null-share change below {nulls:.1f} points and "
-        f"new levels below {levels:.1f} %."
-    )
-    if feature.alert is AlertLevel.PAGE:
-        todo = (
-            "Check the upstream extract first; if the change is real, train on recent rows and challenge the champion."
-        )
-    elif feature.shap_rank <= ceil(policy.importance_top_share * len(window.features)):
-        todo = (
-            f"It pages when it lasts: {policy.alert_windows_min} of {policy.alert_windows_of} windows are needed, so far"
-            f" {feature.windows_drifted} drifted."
-        )
-    else:
-        todo = "Log it and look again in 7 days; the model leans little on it."
-    seen = "".join(f" {text}" for text in _examined(feature, window))
-    return f"{_sentence(feature.reason)} It carries {share} of the model (rank {feature.shap_rank}).{seen} {allowed} {todo}"
-
-
-def _examined(feature: FeatureDrift, window: WindowReport) -> list[str]:
-    """Say what the rows of the window show about a feature, in sentences."""
-    if window.examined is None:
-        return []
-    said = [
-        f"With its baseline distribution back, predictions would differ by {impact.mean_change:.3g} on average."
-        for impact in window.examined.impacts
-        if impact.feature == feature.feature
-    ]
-    coherence = window.examined.coherence
-    if coherence is not None and coherence.feature == feature.feature:
-        said.append(_sentence(coherence.reason.rstrip(".")))
-    return said
-
-
-def _weighted_message(window: WindowReport) -> str:
-    drift, limit = window.weighted_drift or 0.0, window.weighted_limit or 0.0
-    return (
-        f"Weighted drift is {drift:.2f}; healthy windows stay below {limit:.2f}. No single important feature moved by"
-        " its floor, many together did. Look at the largest contributions, and at what changed upstream for all of them."
-    )
-
-
-def _joint_message(looked: Sequence[str]) -> str:
-    more = f" (and {len(looked) - _FINDINGS_NAMED} more)" if len(looked) > _FINDINGS_NAMED else ""
-    said = "; ".join(text.rstrip(".") for text in looked[:_FINDINGS_NAMED])
-    return f"No feature drifted by itself over all rows, but: {said}{more}. Look at the rows of this window by hand."
-
-
-def _prediction_message(moved: PredictionDrift, policy: Policy) -> str:
-    return (
-        f"{_sentence(moved.reason)} The policy allows a move below {policy.drift_effect_min:.2f}. "
-        "Look at the features that drifted in this window, and at ground truth as it arrives."
-    )
-
-
-def _performance_message(performance: Performance) -> str:
-    return (
-        f"{_sentence(performance.reason)} Look at recent rows by hand and at the drifted features; then train on recent rows "
-        "and challenge the champion."
-    )
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause}."
-
-
-def _quiet(features: Sequence[FeatureDrift], rows: int, policy: Policy) -> str:
-    if rows < policy.window_rows_min:
-        return f"{rows:,} rows in the window, {policy.window_rows_min:,} are needed to judge"
-    unclear = sum(feature.state is DriftState.UNCLEAR for feature in features)
-    rest = f"; {unclear} of {len(features)} features are unclear with {rows:,} rows" if unclear else ""
-    return f"no signal: no feature drifted{rest}"
 
 
 def _identity(*parts: str) -> str:
