@@ -144,6 +144,8 @@ def evidence(group: Need, schema: Schema) -> None:
         which = f"{order} {group.alert.level.value}"
         prefix = f"The {which}, {when}: " if group.count > 1 else ""
         st.markdown(f"{prefix}{wording.safe(group.alert.message, length=800)}")
+        if group.alert.rule:
+            st.caption(f":material/gavel: **The rule that fired.** {wording.safe(group.alert.rule, length=800)}")
         left, right = st.columns([3, 2], gap="large")
         with left:
             checklist(group)
@@ -225,6 +227,7 @@ def csv_rows(alerts: Sequence[Alert], schema: Schema) -> panels.Rows:
             "Seen by": alert.acknowledged_by,
             "Seen at": alert.acknowledged_at.isoformat() if alert.acknowledged_at else None,
             "Note": alert.note,
+            "Rule": alert.rule,
         }
         for alert in alerts
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
@@ -304,7 +305,7 @@ def distribution_rows(pair: Distribution) -> panels.Rows:
         names = list(pair.levels)
     rows = [
         {"Value": n, "Baseline share": b, "Current share": c}
-        for n, b, c in zip(names, pair.baseline, pair.current, strict=True)
+        for n, b, c in zip_longest(names, pair.baseline, pair.current)  # a side without rows has no shares
     ]
     nulls = {"Value": "null", "Baseline share": pair.baseline_null_share, "Current share": pair.current_null_share}
     return [*rows, nulls]

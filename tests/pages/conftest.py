@@ -230,6 +230,9 @@ def alert(
         window_end=week(number + 1),
         contribution=None if feature is None else SHARES[feature] * 0.4,
         raised_at=week(number + 1),
+        rule="Calibrated on 43 healthy windows. On the 9 healthy windows themselves it would have paged once."
+        if code == "data_drift"
+        else "",
     )
 
 

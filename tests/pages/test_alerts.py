@@ -26,6 +26,14 @@ def test_the_sentence_counts_and_names_the_first(seeded: Store, visit: Visit) ->
     )
 
 
+def test_the_rule_that_fired_stands_with_the_alert(seeded: Store, visit: Visit) -> None:
+    rule = ":material/gavel: **The rule that fired.** Calibrated on 43 healthy windows\\. On the 9 healthy windows themselves it would have paged once\\."
+    worse = visit(PAGE)
+    assert not [caption for caption in worse.caption if "The rule that fired" in caption.value]
+    income = next(group for group in needs.needs(seeded.signals.alerts("loans")) if group.alert.feature == "income")
+    assert rule in [caption.value for caption in visit(PAGE, alert=income.key).caption]
+
+
 def test_the_list_has_open_ones_first_by_harm(seeded: Store, visit: Visit) -> None:
     frame = visit(PAGE).dataframe[0].value
     assert frame["About"].tolist() == [
