@@ -26,18 +26,17 @@ def measure(kind: ModuleType, arguments: list[str], runs: int = RUNS) -> dict[st
     """Run each piece of work in fresh processes, interleaved so that a busy machine slows all alike; give medians."""
     found: dict[str, list[dict[str, float]]] = {}
     for name in kind.WORKS:
-        reason = kind.available(name)
-        if reason:
-            print(f"skipped: {kind.LABELS[name]}: {reason}")
+        if kind.python_for(name) is None:
+            print(f"skipped: {kind.LABELS[name]}: not installed here, nor under $BENCH_PEERS")
         else:
             found[name] = []
     for _ in range(runs):
         for name, costs in found.items():
-            command = [sys.executable, "-m", kind.__name__, name, *arguments]
+            command = [str(kind.python_for(name)), "-m", kind.__name__, name, *arguments]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{name}: {done.stderr}{done.stdout}")
-            costs.append(json.loads(done.stdout))
+            costs.append(json.loads(done.stdout.splitlines()[-1]))
     return {name: {key: statistics.median(c[key] for c in costs) for key in costs[0]} for name, costs in found.items()}
 
 

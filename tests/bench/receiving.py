@@ -165,10 +165,10 @@ LABELS = {
 }
 
 
-def available(name: str) -> str:
-    """Give the reason why a piece of work cannot be done here, or nothing."""
+def python_for(name: str) -> str | None:
+    """Give the interpreter that can do a piece of work; None where it is not installed."""
     missing = name in {"pandera", "great_expectations"} and importlib.util.find_spec(name) is None
-    return f"{name} is not installed" if missing else ""
+    return None if missing else sys.executable
 
 
 def _started() -> float:

@@ -158,9 +158,9 @@ LABELS = {
 }
 
 
-def available(_name: str) -> str:
+def python_for(_name: str) -> str:
     """Everything can be done everywhere."""
-    return ""
+    return sys.executable
 
 
 def main(name: str, where: Path) -> None:

@@ -6,13 +6,14 @@ CPU is user and system time after the imports; memory is the peak resident set w
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import resource
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+
+from tests.bench import peers
 
 Work = Callable[[], float]
 """Does the work and gives the largest KS distance, so that the ways can be compared."""
@@ -103,26 +104,13 @@ def with_scipy(where: Path) -> Work:
     return work
 
 
-def with_evidently(where: Path) -> Work:
-    import pandas as pd
-    from evidently import Report
-    from evidently.presets import DataDriftPreset
-
-    def work() -> float:
-        reference, current = (pd.read_parquet(where / f"{name}.parquet") for name in ("reference", "current"))
-        Report([DataDriftPreset(num_method="ks", cat_method="chisquare")]).run(current, reference)
-        return float("nan")
-
-    return work
-
-
 WORKS: dict[str, Callable[[Path], Work]] = {
     "floor": floor,
     "ours": ours,
     "ours exact": lambda where: ours(where, exact=True),
     "ours stored": lambda where: ours(where, stored=True),
     "scipy": with_scipy,
-    "evidently": with_evidently,
+    **{name: work for name, (_, work) in peers.PEERS.items()},
 }
 LABELS = {
     "floor": "scan floor: DuckDB reads all columns once",
@@ -130,14 +118,13 @@ LABELS = {
     "ours exact": "drift report, exact KS",
     "ours stored": "drift report, baseline counts stored",
     "scipy": "scipy over pandas columns",
-    "evidently": "Evidently (ks, chisquare)",
+    **{name: name for name in peers.PEERS},
 }
 
 
-def available(name: str) -> str:
-    """Give the reason why a piece of work cannot be done here, or nothing."""
-    missing = name == "evidently" and importlib.util.find_spec("evidently") is None
-    return "evidently is not installed" if missing else ""
+def python_for(name: str) -> str | None:
+    """Give the interpreter that can do a piece of work; None where it is not installed."""
+    return peers.interpreter(peers.PEERS[name][0]) if name in peers.PEERS else sys.executable
 
 
 def main(name: str, where: Path) -> None:
