@@ -40,7 +40,7 @@ from pipeline_core.stages import (
 )
 
 LOGGER = logging.getLogger(__name__)
-EXPLAINED_ROWS_MAX = 1_000
+EXPLAINED_ROWS_MAX = 500
 """Of a window, by SHAP: the ranking is stable from 250 rows on, and more would be most of the time of a look."""
 FAILED = "could not be measured"
 """Said of a part that tripped over something: a look that says so is not kept for good."""

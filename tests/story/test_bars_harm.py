@@ -19,7 +19,7 @@ from tests.story import harms
 from tests.story.bars import FULL, TITLES, Bar, each, hold, mean, rate
 from tests.story.harms import POLICY, Model, Shift, Told, Watch
 
-RUNS, WINDOWS = (8, 300) if FULL else (3, 48)
+RUNS, WINDOWS = (8, 300) if FULL else (3, 30)
 HARM_MIN = 0.02
 REAL = 400 if FULL else 60
 Runs = tuple[tuple[Told, ...], ...]

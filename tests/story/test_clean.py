@@ -1,6 +1,6 @@
 """A door that cries wolf is opened by hand: clean weeks through every door, and how many of them it minded.
 
-``CLEAN_BATCHES=500`` sends so many (``make bars``); 40 otherwise. The figures are printed and written where
+``CLEAN_BATCHES=500`` sends so many (``make bars``); 24 otherwise. The figures are printed and written where
 ``CLEAN_FIGURES`` names a file.
 """
 
@@ -17,7 +17,7 @@ from pipeline_core.store import Store
 from tests.story.deliveries import sent_at, week
 from tests.story.doors import DOORS, HISTORY_WEEKS, Clock, Shop, founded, serving
 
-BATCHES = int(os.environ.get("CLEAN_BATCHES", "40"))
+BATCHES = int(os.environ.get("CLEAN_BATCHES", "24"))
 ERRORS_MAX = 0.02
 
 

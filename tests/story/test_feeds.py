@@ -32,7 +32,7 @@ from pipeline_core.records import BatchStatus, Feed, FeedKind
 from pipeline_core.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = int(os.environ.get("FEED_ROWS", "8000"))
+ROWS = int(os.environ.get("FEED_ROWS", "5000"))
 KILLS = int(os.environ.get("FEED_KILLS", "4"))
 POINTS = ("receive.after_commit", "receive.before_commit", "receive.after_files", "receive.before_files")
 BATCH_ROWS = ROWS // (4 * KILLS)

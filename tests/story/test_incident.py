@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +24,8 @@ from tests.story.faults import known
 
 ROWS = 5_000
 NULL_SHARE = 0.12
+FULL = "CLEAN_BATCHES" in os.environ
+"""`make bars` also turns the columns in which few cells may go unseen."""
 TO: dict[str, Callable[[Frame, str], Any]] = {
     "0": lambda _frame, _column: 0,
     "-1": lambda _frame, _column: -1,
@@ -105,7 +108,8 @@ def test_the_same_batch_unturned_says_nothing_of_it(store: Store, tmp_path: Path
 def test_what_half_a_percent_and_few_cells_give(store: Store, tmp_path: Path) -> None:
     """Not a bar but a figure: 25 rows (0.5 % of the rows), and 12 (2 % of the nulls)."""
     found = {}
-    for column in ("distance_km", "weight_kg", "customer_age", "discount"):
+    columns = ("distance_km", "weight_kg", *(("customer_age", "discount") if FULL else ()))
+    for column in columns:
         for to in TO:
             for cells in (25, 12):
                 frame = gappy(shipment(ROWS, 79, days=7), column)

@@ -1,6 +1,6 @@
 """A thousand malformed uploads through ``receive``: the app lives, none hangs, none leaves a part behind, each is answered.
 
-``MALFORMED=1000`` sends them all (``make bars``); otherwise some 150. Of each upload the store is compared before and
+``MALFORMED=1000`` sends them all (``make bars``); otherwise some 100. Of each upload the store is compared before and
 after: an error leaves nothing at all, a quarantined batch nothing but itself, an accepted one all of itself.
 """
 
@@ -24,7 +24,7 @@ from pipeline_core.records import BatchReport, BatchStatus
 from pipeline_core.store.home import Store
 from tests.story import malformed, mutations
 
-COUNT = int(os.environ.get("MALFORMED", "150"))
+COUNT = int(os.environ.get("MALFORMED", "100"))
 PORTION = 25
 HANG_S = 30.0
 MEMORY_MAX = 1_074_000_000  # 1 GiB, with what was touched between two looks

@@ -14,7 +14,7 @@ from pipeline_core.records import BatchStatus
 from pipeline_core.store.home import Store
 from tests.story import mutations
 
-ROUNDS = int(os.environ.get("MUTATIONS", "50"))
+ROUNDS = int(os.environ.get("MUTATIONS", "30"))
 
 
 def whole(store: Store) -> int:

@@ -138,7 +138,7 @@ def go_round(home: Path, source: Path, name: str, loop: Loop) -> Told:
     return Told(checked=checked, validation=version["metrics"][loop.metric], verdict=verdict)
 
 
-@pytest.mark.parametrize("name", ["adult", "bikes"])
+@pytest.mark.parametrize("name", ["adult"])  # `make bars` takes all six
 def test_the_loop(name: str, real_data: Path, tmp_path: Path) -> None:
     checked = go_round(tmp_path, real_data, name, LOOPS[name]).checked
     assert checked["windows"]
