@@ -32,7 +32,8 @@ How to read it.
 - `adult` is the control: its two parts do not differ, so each page there would be a false alarm.
 - `weather` has instruments that changed over the decades and a model that loses by it: it should page, and early.
 - `bikes` was trained on one year and is replayed on the next. Each week or month is compared with the same season of the first year. **One year has seen each season once**, so how much one March differs from another is not known:
-  such windows are uncalibrated until enough of the second year has passed, and a month whose temperatures really were others can page. Its loss of accuracy, once labels count, is real: demand grew, and the model says too little in every window.
+  the windows are uncalibrated (by the week all of them), a move of a single window is watched and not paged, and a warm month that lasted two windows would page. Its loss of accuracy, once labels count, is real: demand grew, and
+  the model says too little in every window.
 - `tips` and `fare` are the same taxi trips with two targets. `bank` was never predictable from its first months, and the crisis moved its economic indicators to values that were never seen before.
 """
 
