@@ -1,8 +1,8 @@
 """What is counted, written once for every engine: the cell, the level and the bin of a row, as Ibis expressions.
 
 Answers "which SQL counts these columns by bucket, in this engine's dialect?". Neighbours: ``duck`` and ``spark`` run the
-text with their own clients, ``dense`` counts the placed rows itself; ``stats.grids.cells_of`` is the same arithmetic in
-numpy. It refuses to run anything. Ibis is imported when the first statement is compiled (0.2 s), and each is compiled once.
+text with their own clients, ``dense`` counts in numpy what is few enough; ``stats.grids.places_of`` is the same arithmetic there.
+ It refuses to run anything. Ibis is imported when the first statement is compiled (0.2 s), and each is compiled once.
 """
 
 from __future__ import annotations
@@ -54,24 +54,6 @@ def counts(grids: Sequence[Grid], dialect: Dialect) -> str:
         A grid is of no known kind.
     """
     return _counts(tuple(_plain(g) for g in grids), dialect)
-
-
-def places(grids: Sequence[Grid], dialect: Dialect) -> str:
-    """Write the statement that gives the cell of every row, not put together: ``bucket``, ``p0``, ``p1`` ...
-
-    Parameters
-    ----------
-    grids : sequence of Grid
-        Of kind ``cells``.
-    dialect : Dialect
-        Of the engine.
-
-    Returns
-    -------
-    str
-        It reads ``SOURCE``; a row without a value has no cell.
-    """
-    return _places(tuple(replace(g, starts=()) for g in grids), dialect)
 
 
 def binned(grid: Grid) -> bool:
@@ -126,15 +108,6 @@ def _counts(grids: tuple[Grid, ...], dialect: Dialect) -> str:
     return str(ibis.to_sql(parts[0] if len(parts) == 1 else ibis.union(*parts), dialect=dialect.value, pretty=False))
 
 
-@lru_cache(maxsize=256)
-def _places(grids: tuple[Grid, ...], dialect: Dialect) -> str:
-    import ibis
-
-    rows = _rows(grids)
-    cells = {f"p{i}": _cell(rows[g.column_id], g) for i, g in enumerate(grids)}
-    return str(ibis.to_sql(rows.select("bucket", **cells), dialect=dialect.value, pretty=False))
-
-
 def _rows(grids: Sequence[Grid]) -> Any:
     import ibis
 
@@ -179,7 +152,7 @@ def _key(column: Any, grid: Grid, dialect: Dialect) -> dict[str, Any]:
 
 
 def _cell(number: Any, grid: Grid) -> Any:
-    """Write ``stats.grids.cells_of`` of single cells; none for NaN."""
+    """Write ``stats.grids.places_of``; none for NaN."""
     import ibis
 
     centre, scale = _number(grid.centre), _number(spread_of(grid))

@@ -5,7 +5,7 @@ numbers: every single step keeps or reverses order, so the order of cells is the
 bounds on the distance between distributions hold whatever the data. Heavy tails land in the end
 cells; no value is lost. Runs of cells make bins of about one 2,000th of the rows, each named by its
 first cell, so that what is stored for a day is small; that keeps the order too. ``engines`` write the
-same arithmetic in SQL; ``cells_of`` is what they are tested against. It refuses to choose ``centre`` and
+same arithmetic in SQL; ``places_of`` is what they are tested against. It refuses to choose ``centre`` and
 ``spread``: that is for the schema stage.
 """
 
@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _ALONE_ROWS_MIN = 5
+_BLOCK = 16_384
 _EVEN = 0.05
 """The part of the bins that is laid evenly over all cells, so that rows are told apart where the first file had none."""
 
@@ -70,18 +71,52 @@ def cells_of(values: Floats, grid: Grid) -> Floats:
     >>> cells_of(np.array([-1e300, 0.0, 1.0, 1e300]), Grid(column_id="c001", kind="cells")).tolist()
     [0.0, 32767.0, 49151.0, 65535.0]
     """
+    values = np.asarray(values, dtype=np.float64)
     if grid.kind == "value":
-        return np.asarray(values, dtype=np.float64) + 0.0
-    s = spread_of(grid)
+        return values + 0.0
+    places = places_of(values, grid)
+    firsts = np.append(firsts_of(grid), np.nan)
+    return np.asarray(firsts[places], dtype=np.float64)
+
+
+def places_of(values: Floats, grid: Grid) -> Ints:
+    """Say which cell each value falls into, whether or not cells are put together, as whole numbers to count by.
+
+    A few thousand values at a time, in place: they stay in the processor's cache, at a third of the time.
+
+    Parameters
+    ----------
+    values : array of float
+        NaN is not measured.
+    grid : Grid
+        Of kind ``cells``.
+
+    Returns
+    -------
+    array of int
+        0 to 65,535; 65,536 for NaN.
+
+    Examples
+    --------
+    >>> places_of(np.array([0.0, np.nan]), Grid(column_id="c001", kind="cells")).tolist()
+    [32767, 65536]
+    """
+    values = np.asarray(values, dtype=np.float64).ravel()
+    places = np.empty(len(values), dtype=np.int64)
+    s, room = spread_of(grid), np.empty(min(len(values), _BLOCK))
     with np.errstate(over="ignore"):
-        away = s + np.abs(values - grid.centre)
-    part = HALF * (s / away)
-    cells: Floats = np.floor(np.where(values >= grid.centre, 2 * HALF - part, part))
-    if not grid.starts:
-        return cells
-    known = ~np.isnan(cells)
-    cells[known] = firsts_of(grid)[cells[known].astype(np.intp)]
-    return cells
+        for at in range(0, len(values), _BLOCK):
+            block = values[at : at + _BLOCK]
+            part = room[: len(block)]
+            np.subtract(block, grid.centre, out=part)
+            np.abs(part, out=part)
+            part += s
+            np.divide(s, part, out=part)
+            part *= HALF
+            part = np.where(block >= grid.centre, 2 * HALF - part, part)
+            np.fmin(part, CELLS, out=part)  # of NaN and a number, the number
+            places[at : at + _BLOCK] = part  # no number is below 0: cutting off is rounding down
+    return places
 
 
 def bin_starts(n: Ints) -> tuple[int, ...]:
