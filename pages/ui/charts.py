@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,13 @@ STATE_COLOURS: Mapping[State, str] = {
     State.UNKNOWN: "#868E96",
 }
 POINTS_MAX = 5_000
+_AXES = {
+    "x": {"showgrid": False, "zeroline": False, "automargin": True},
+    "y": {"zeroline": False, "automargin": True},
+}
 GUIDE = "rgba(134,142,150,0.55)"
 SOFT = "rgba(134,142,150,0.6)"
+_LIMIT = {"color": GUIDE, "dash": "dot", "width": 1.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,32 +80,43 @@ def key(sides: Sequence[tuple[str, str]]) -> str:
     return "   ".join(f'<span style="color:{colour}">■</span> {wording.plain(name)}' for colour, name in sides)
 
 
-def finish(figure: go.Figure, *, title: str, height: int, subtitle: str = "", left: int = 8) -> go.Figure:
+def drawn(
+    traces: Sequence[Mapping[str, Any]], layout: Mapping[str, Any], *, title: str, height: int, subtitle: str = ""
+) -> go.Figure:
+    """Make a figure out of plain traces and layout, with what every figure has: checked once, it takes a quarter of the time."""
+    named = {name: dict(value) for name, value in layout.items() if name.startswith(("xaxis", "yaxis"))}
+    axes = {name: _AXES[name[0]] | named.get(name, {}) for name in ("xaxis", "yaxis", *named)}
+    common = _common(title=title, height=height, subtitle=subtitle)
+    return go.Figure({"data": list(traces), "layout": common | dict(layout) | axes})
+
+
+def across(*, x: Any = None, y: Any = None, line: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Give a line through the whole plot at ``x`` or at ``y``, as a shape of a layout; without a look, dotted like a limit."""
+    ends: dict[str, Any] = {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "y domain"}
+    if y is not None:
+        ends = {"x0": 0, "x1": 1, "y0": y, "y1": y, "xref": "x domain"}
+    return {"type": "line", **ends, "line": dict(line or _LIMIT)}
+
+
+def finish(figure: go.Figure, *, title: str, height: int, subtitle: str = "") -> go.Figure:
     """Set what every figure has: title at the left, no legend, no modebar clutter, thin guides only."""
-    heading: dict[str, object] = {
-        "text": title,
-        "x": 0,
-        "xanchor": "left",
-        "xref": "container",
-        "y": 1,
-        "yanchor": "top",
-        "yref": "container",
-        "pad": {"t": 10},
-        "font": {"size": 15, "weight": 600},
-    }
+    figure.update_layout(_common(title=title, height=height, subtitle=subtitle), overwrite=True)
+    figure.update_xaxes(_AXES["x"])
+    figure.update_yaxes(_AXES["y"])
+    return figure
+
+
+def _common(*, title: str, height: int, subtitle: str) -> dict[str, Any]:
+    heading = {
+        "text": title, "x": 0, "xanchor": "left", "xref": "container", "y": 1, "yanchor": "top", "yref": "container",
+        "pad": {"t": 10}, "font": {"size": 15, "weight": 600},
+    }  # fmt: skip
     if subtitle:
         heading["subtitle"] = {"text": subtitle, "font": {"size": 12}}
-    figure.update_layout(
-        title=heading,
-        height=height,
-        margin={"l": left, "r": 12, "t": 68 if subtitle else 48, "b": 8},
-        showlegend=False,
-        hovermode="closest",
-        bargap=0.15,
-    )
-    figure.update_xaxes(showgrid=False, zeroline=False, automargin=True)
-    figure.update_yaxes(zeroline=False, automargin=True)
-    return figure
+    margin = {"l": 8, "r": 12, "t": 68 if subtitle else 48, "b": 8}
+    return {
+        "title": heading, "height": height, "margin": margin, "showlegend": False, "hovermode": "closest", "bargap": 0.15,
+    }  # fmt: skip
 
 
 def values(numbers: Sequence[float | None]) -> npt.NDArray[np.float64]:
@@ -125,48 +142,32 @@ def lines(
     markers: Sequence[Marker] = (),
 ) -> go.Figure:
     """Draw a metric or effect over time with intervals, an optional limit line and thin markers."""
-    figure = go.Figure()
-    for line in series:
-        _add_line(figure, line)
-    if limit is not None:
-        figure.add_hline(y=limit, line={"color": GUIDE, "dash": "dot", "width": 1.5})
+    shapes = [] if limit is None else [across(y=limit)]
     for marker in markers:
         place = places([wording.position(marker.at, schema)])[0]
-        figure.add_vline(x=place, line={"color": faded(_MARKS[marker.kind][1], 0.55), "width": 1})
+        shapes.append(across(x=place, line={"color": faded(_MARKS[marker.kind][1], 0.55), "width": 1}))
+    layout = {
+        "xaxis": {"title": {"text": wording.axis(schema)}},
+        "yaxis": {"title": {"text": y_title}},
+        "shapes": shapes,
+    }
     subtitle = key([(line.colour, line.name) for line in series]) if len(series) > 1 else ""
-    figure.update_xaxes(title=wording.axis(schema))
-    figure.update_yaxes(title=y_title)
-    return finish(figure, title=title, height=244, subtitle=subtitle)
+    traces = [trace for line in series for trace in _traces(line)]
+    return drawn(traces, layout, title=title, height=244, subtitle=subtitle)
 
 
-def _add_line(figure: go.Figure, line: Line, *, row: int | None = None) -> None:
-    where = {} if row is None else {"row": row, "col": 1}
+def _traces(line: Line) -> list[dict[str, Any]]:
     x, y = places(line.x)[-POINTS_MAX:], values(line.y)[-POINTS_MAX:]
+    said = {"x": x, "y": y, "name": wording.plain(line.name), "hovertemplate": "%{x}: %{y:,.4~g}<extra></extra>"}
     if line.kind == "bar":
-        figure.add_trace(
-            go.Bar(
-                x=x,
-                y=y,
-                marker_color=line.colour,
-                name=wording.plain(line.name),
-                hovertemplate="%{x}: %{y:,.4~g}<extra></extra>",
-            ),
-            **where,
-        )
-        return
+        return [{"type": "bar", **said, "marker": {"color": line.colour}}]
+    found: list[dict[str, Any]] = []
     if line.low and line.high:
+        band = {"type": "scatter", "x": x, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
         low, high = values(line.low)[-POINTS_MAX:], values(line.high)[-POINTS_MAX:]
-        band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-        figure.add_trace(go.Scatter(x=x, y=high, **band), **where)
-        figure.add_trace(go.Scatter(x=x, y=low, fill="tonexty", fillcolor=faded(line.colour, 0.18), **band), **where)
+        found = [{**band, "y": high}, {**band, "y": low, "fill": "tonexty", "fillcolor": faded(line.colour, 0.18)}]
     style = {"color": line.colour, "width": 2, "dash": "dash" if line.dashed else "solid"}
-    figure.add_trace(
-        go.Scatter(
-            x=x, y=y, mode="lines+markers", line=style, marker={"size": 5}, name=wording.plain(line.name),
-            hovertemplate="%{x}: %{y:,.4~g}<extra></extra>",
-        ),
-        **where,
-    )  # fmt: skip
+    return [*found, {"type": "scatter", **said, "mode": "lines+markers", "line": style, "marker": {"size": 5}}]
 
 
 def faded(colour: str, share: float) -> str:
@@ -189,7 +190,7 @@ def strip(
     heights = [0.2 * kinds] * bool(markers) + [1.0] * len(lanes)
     figure = make_subplots(rows=rows, cols=1, shared_xaxes=True, vertical_spacing=0.05, row_heights=heights)
     for row, (name, line) in enumerate(lanes.items(), start=1 + bool(markers)):
-        _add_line(figure, line, row=row)
+        figure.add_traces(_traces(line), rows=row, cols=1)
         figure.update_yaxes(nticks=4, row=row, col=1)
         axis = "" if row == 1 else row
         figure.add_annotation(

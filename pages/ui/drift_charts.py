@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from pages.ui import charts, wording
-from pages.ui.charts import BASELINE, CURRENT, GUIDE, STATE_COLOURS
+from pages.ui.charts import BASELINE, CURRENT, STATE_COLOURS
 from pages.ui.wording import State
 from pipeline_core.records import AlertLevel, Distribution, DriftState, FeatureDrift, Schema, TimeUnit, WindowReport
 
@@ -47,7 +48,7 @@ def heat_map(
     schema: Schema,
     title: str,
     picked: tuple[str, str] | None = None,
-    most: int = FEATURES_MAX,
+    names: Sequence[str] | None = None,
 ) -> go.Figure:
     """Draw features (by SHAP share) x windows, cell = effect; the bars on top are the weighted drift of the window.
 
@@ -61,8 +62,8 @@ def heat_map(
         The finding.
     picked : (feature, window key), optional
         The cell to frame.
-    most : int
-        How many features at most.
+    names : sequence of str, optional
+        The features to draw, from above; what ``shown_features`` gives where it is not given.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def heat_map(
         Each cell can be hovered and clicked at (place of the window, row in ``shown_features``); its ``customdata`` is the effect.
         Names stand on the axes once, not in every cell, so that a year of days stays light.
     """
-    names = shown_features(windows, most=most)
+    names = shown_features(windows) if names is None else names
     share = {drift.feature: drift.shap_share for window in windows for drift in window.features}
     figure = make_subplots(
         rows=2, cols=2, column_widths=[0.13, 0.87], row_heights=[64, max(ROW_PX * len(names), 60)], shared_xaxes=True,
@@ -245,32 +246,36 @@ def quadrant(window: WindowReport, *, title: str, floor: float, important: float
         ]
         for d in points
     ]
-    figure = go.Figure(
-        go.Scatter(
-            x=x, y=y, mode="markers+text", text=[label if d.feature in loud else "" for d, label in zip(points, wording.labels((d.feature for d in points), length=22), strict=True)],
-            textposition=["middle left" if value > 0.6 * max([*x.tolist(), floor]) else "middle right" for value in x],
-            marker={"size": 10, "color": colours, "symbol": symbols, "line": {"width": 2, "color": colours}}, customdata=words,
-            hovertemplate="%{customdata[1]}<extra></extra>", unselected=_KEEP, cliponaxis=False,
-        )
-    )  # fmt: skip
-    figure.add_vline(x=floor, line={"color": GUIDE, "dash": "dot", "width": 1.5})
-    figure.add_hline(y=important, line={"color": GUIDE, "dash": "dot", "width": 1.5})
+    names = wording.labels((d.feature for d in points), length=22)
+    dots = {
+        "type": "scatter", "x": x, "y": y, "mode": "markers+text", "customdata": words, "unselected": _KEEP, "cliponaxis": False,
+        "text": [label if d.feature in loud else "" for d, label in zip(points, names, strict=True)],
+        "textposition": ["middle left" if value > 0.6 * max([*x.tolist(), floor]) else "middle right" for value in x],
+        "marker": {"size": 10, "color": colours, "symbol": symbols, "line": {"width": 2, "color": colours}},
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+    }  # fmt: skip
     corners = (
-        ("act ↓", 1, 1, "right", "bottom"),
-        ("watch", 1, 0, "right", "bottom"),
-        ("leans on it, unmoved ↓", 0, 1, "left", "bottom"),
-        ("ignore", 0, 0, "left", "bottom"),
+        ("act ↓", 1, 1, "right"),
+        ("watch", 1, 0, "right"),
+        ("leans on it, unmoved ↓", 0, 1, "left"),
+        ("ignore", 0, 0, "left"),
     )
-    for word, at_x, at_y, x_anchor, y_anchor in corners:
-        figure.add_annotation(
-            text=word, x=at_x, y=at_y, xref="paper", yref="paper", xanchor=x_anchor, yanchor=y_anchor, showarrow=False,
-            opacity=0.6, font={"size": 13, "weight": 600},
-        )  # fmt: skip
+    notes = [
+        {
+            "text": word, "x": at_x, "y": at_y, "xref": "paper", "yref": "paper", "xanchor": anchor, "yanchor": "bottom",
+            "showarrow": False, "opacity": 0.6, "font": {"size": 13, "weight": 600},
+        }
+        for word, at_x, at_y, anchor in corners
+    ]  # fmt: skip
     wide, top = max([*x.tolist(), floor * 2]), max([*y.tolist(), important, 0.01])
-    figure.update_xaxes(title="Effect (distance from the baseline)", range=[-0.04 * wide, wide * 1.15])
-    figure.update_yaxes(title="SHAP share", tickformat=".0%", range=[-0.24 * top, top * 1.12], showgrid=False)
-    charts.finish(figure, title=title, height=CHART_PX)
-    return figure.update_layout(margin_t=68)
+    layout = {
+        "xaxis": {"title": {"text": "Effect (distance from the baseline)"}, "range": [-0.04 * wide, wide * 1.15]},
+        "yaxis": {"title": {"text": "SHAP share"}, "tickformat": ".0%", "range": [-0.24 * top, top * 1.12], "showgrid": False},
+        "shapes": [charts.across(x=floor), charts.across(y=important)],
+        "annotations": notes,
+        "margin": {"l": 8, "r": 12, "t": 68, "b": 8},
+    }  # fmt: skip
+    return charts.drawn([dots], layout, title=title, height=CHART_PX)
 
 
 def _apart(points: Sequence[tuple[str, float, float]]) -> set[str]:
@@ -290,46 +295,37 @@ def _sides(pair: Distribution) -> str:
 
 def distribution(pair: Distribution, *, title: str) -> go.Figure:
     """Draw baseline against current over the same bins; nulls stand apart as their own bars."""
-    nulls = pair.baseline_null_share > 0 or pair.current_null_share > 0
-    figure = (
-        make_subplots(rows=1, cols=2, column_widths=[0.88, 0.12], shared_yaxes=True, horizontal_spacing=0.03)
-        if nulls
-        else make_subplots(rows=1, cols=1)
-    )
+    shares = {"tickformat": ".0%", "rangemode": "tozero", "nticks": 5}
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": wording.plain(pair.feature)}},
+        "yaxis": shares | {"title": {"text": "Share of rows"}},
+        "bargap": 0.25,
+    }
     if pair.edges:
         edges = _without_long_tails(np.array(pair.edges, dtype=np.float64))
         middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
         hover = "%{x:,.4~g}: %{y:.1%}<extra>"
-        bars = go.Bar(
-            x=middle,
-            y=np.array(pair.baseline),
-            width=width,
-            marker={"color": charts.faded(BASELINE, 0.55), "line": {"width": 0}},
-            hovertemplate=f"{hover}baseline</extra>",
-        )
-        steps = go.Scatter(
-            x=edges,
-            y=np.append(pair.current, pair.current[-1:]),
-            mode="lines",
-            line={"color": CURRENT, "width": 2, "shape": "hv"},
-            hovertemplate=f"{hover}current</extra>",
-        )
-        figure.add_trace(bars, row=1, col=1)
-        figure.add_trace(steps, row=1, col=1)
-        figure.update_xaxes(title=wording.plain(pair.feature), row=1, col=1)
+        bars = {
+            "type": "bar", "x": middle, "y": np.array(pair.baseline), "width": width,
+            "marker": {"color": charts.faded(BASELINE, 0.55), "line": {"width": 0}}, "hovertemplate": f"{hover}baseline</extra>",
+        }  # fmt: skip
+        steps = {
+            "type": "scatter", "x": edges, "y": np.append(pair.current, pair.current[-1:]), "mode": "lines",
+            "line": {"color": CURRENT, "width": 2, "shape": "hv"}, "hovertemplate": f"{hover}current</extra>",
+        }  # fmt: skip
+        traces = [bars, steps]
     else:
-        names = wording.labels(pair.levels, length=20)
-        _two_bars(figure, names=names, baseline=pair.baseline, current=pair.current, col=1)
-        figure.update_xaxes(title=wording.plain(pair.feature), type="category", row=1, col=1)
-    if nulls:
-        _two_bars(
-            figure, names=["null"], baseline=(pair.baseline_null_share,), current=(pair.current_null_share,), col=2
-        )
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", nticks=5)
-    figure.update_yaxes(title="Share of rows", row=1, col=1)
-    figure = charts.finish(figure, title=title, height=CHART_PX, subtitle=_sides(pair))
-    figure.update_layout(bargap=0.25)
-    return figure
+        traces = _two_bars(wording.labels(pair.levels, length=20), pair.baseline, pair.current)
+        layout["xaxis"]["type"] = "category"
+    if pair.baseline_null_share > 0 or pair.current_null_share > 0:
+        missing = _two_bars(["null"], (pair.baseline_null_share,), (pair.current_null_share,))
+        traces += [{**trace, "xaxis": "x2", "yaxis": "y2"} for trace in missing]
+        layout["xaxis"]["domain"] = [0.0, 0.85]
+        layout |= {
+            "xaxis2": {"domain": [0.88, 1.0], "anchor": "y2"},
+            "yaxis2": shares | {"anchor": "x2", "matches": "y", "showticklabels": False},
+        }
+    return charts.drawn(traces, layout, title=title, height=CHART_PX, subtitle=_sides(pair))
 
 
 def _without_long_tails(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -342,39 +338,34 @@ def _without_long_tails(edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
     return drawn
 
 
-def _two_bars(
-    figure: go.Figure, *, names: Sequence[str], baseline: Sequence[float], current: Sequence[float], col: int
-) -> None:
-    for side, shares, colour in (("baseline", baseline, BASELINE), ("current", current, CURRENT)):
-        bars = go.Bar(
-            x=list(names),
-            y=np.array(shares),
-            marker_color=colour,
-            offsetgroup=side,
-            hovertemplate=f"%{{x}}: %{{y:.1%}}<extra>{side}</extra>",
-        )
-        figure.add_trace(bars, row=1, col=col)
+def _two_bars(names: Sequence[str], baseline: Sequence[float], current: Sequence[float]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "bar", "x": list(names), "y": np.array(shares), "marker": {"color": colour}, "offsetgroup": side,
+            "hovertemplate": f"%{{x}}: %{{y:.1%}}<extra>{side}</extra>",
+        }
+        for side, shares, colour in (("baseline", baseline, BASELINE), ("current", current, CURRENT))
+    ]  # fmt: skip
 
 
 def cdf(pair: Distribution, *, title: str, state: State = State.UNKNOWN) -> go.Figure:
     """Draw both cumulative shares with the KS gap where it is largest, in the colour of the feature's state."""
     rows = np.array(pair.cdf, dtype=np.float64).reshape(-1, 3)
-    figure = go.Figure()
-    for column, colour, name in ((1, BASELINE, "baseline"), (2, CURRENT, "current")):
-        style = {"color": colour, "width": 2, "shape": "hv"}
-        hover = f"%{{y:.1%}} of {name} at or below %{{x:,.4~g}}<extra></extra>"
-        figure.add_trace(go.Scatter(x=rows[:, 0], y=rows[:, column], mode="lines", line=style, hovertemplate=hover))
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter", "x": rows[:, 0], "y": rows[:, column], "mode": "lines",
+            "line": {"color": colour, "width": 2, "shape": "hv"},
+            "hovertemplate": f"%{{y:.1%}} of {name} at or below %{{x:,.4~g}}<extra></extra>",
+        }
+        for column, colour, name in ((1, BASELINE, "baseline"), (2, CURRENT, "current"))
+    ]  # fmt: skip
     if pair.gap_at is not None and len(rows):
         at = rows[int(np.argmin(np.abs(rows[:, 0] - pair.gap_at)))]
-        figure.add_trace(
-            go.Scatter(
-                x=[at[0], at[0]],
-                y=[at[1], at[2]],
-                mode="lines",
-                line={"color": STATE_COLOURS[state], "width": 4},
-                hoverinfo="skip",
-            )
-        )
-    figure.update_xaxes(title=wording.plain(pair.feature))
-    figure.update_yaxes(title="Share at or below", tickformat=".0%", range=[0, 1.02])
-    return charts.finish(figure, title=title, height=CHART_PX, subtitle=_sides(pair))
+        gap = {"color": STATE_COLOURS[state], "width": 4}
+        ends = {"x": [at[0], at[0]], "y": [at[1], at[2]]}
+        traces.append({"type": "scatter", **ends, "mode": "lines", "line": gap, "hoverinfo": "skip"})
+    layout = {
+        "xaxis": {"title": {"text": wording.plain(pair.feature)}},
+        "yaxis": {"title": {"text": "Share at or below"}, "tickformat": ".0%", "range": [0, 1.02]},
+    }
+    return charts.drawn(traces, layout, title=title, height=CHART_PX, subtitle=_sides(pair))

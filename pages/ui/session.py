@@ -92,8 +92,26 @@ def cached(read: Callable[Concatenate[Store, P], R], *args: P.args, **kwargs: P.
     if code.co_freevars:
         raise TypeError(f"{read!r} closes over {code.co_freevars}: pass them as arguments")
     place = f"{code.co_filename}:{code.co_firstlineno}:{code.co_qualname}"
-    key = (str(home.home), home.revision, place, args, tuple(sorted(kwargs.items())))
-    result: R = _keep(key, lambda: read(home, *args, **kwargs))
+    return once((place, args, tuple(sorted(kwargs.items()))), lambda: read(home, *args, **kwargs))
+
+
+def once(key: tuple[Any, ...], make: Callable[[], R]) -> R:
+    """Make something once per store revision.
+
+    Parameters
+    ----------
+    key : tuple
+        Hashable; it names everything that ``make`` reads beside the store.
+    make : callable
+        Without arguments.
+
+    Returns
+    -------
+    object
+        What ``make`` gave; shared between sessions, so never changed.
+    """
+    home = store()
+    result: R = _keep((str(home.home), home.revision, *key), make)
     return result
 
 

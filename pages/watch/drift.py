@@ -52,7 +52,7 @@ evidence.controls(schema, report, latest=latest, size=size, window=window, paged
 if where := detailwords.elsewhere(report):
     st.caption(f":material/cloud: {where}")
 
-heat.heat(windows, schema, feature=feature, window=window)
+heat.heat(windows, schema, report, at=(feature, window))
 rule.why(report, schema)
 
 st.subheader("What exactly changed?", anchor=False)

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui import charts, drift_charts, panels, session, wording
 from pages.ui.charts import Line
-from pages.watch import detailwords, needs, reads, signals, sizes, words
+from pages.watch import detailwords, heat, needs, reads, signals, sizes, words
 from pipeline_core.errors import NotFound
 from pipeline_core.flows import watch
 from pipeline_core.records import (
@@ -97,7 +97,7 @@ def _next_step(schema: Schema, paged: WindowReport | None, window: WindowReport 
             where["feature"] = leading[0].feature
         st.button(
             "Show the last page", icon=":material/history:", key="show_paged", type="primary",
-            on_click=lambda: session.ask(**where),
+            on_click=lambda: heat.elsewhere(**where),
         )  # fmt: skip
     elif window is not None and reads.level(window) is AlertLevel.PAGE:
         first = next((found.feature for found in signals.matters(window)), None)
@@ -186,21 +186,21 @@ def selectors(windows: Sequence[WindowReport], schema: Schema, *, feature: str, 
         _features(windows),
         format_func=named,
         key="feature_pick",
-        on_change=lambda: session.ask(feature=st.session_state["feature_pick"]),
+        on_change=lambda: heat.elsewhere(feature=st.session_state["feature_pick"]),
     )
     right.selectbox(
         "Window",
         list(starts),
         format_func=dated,
         key="window_pick",
-        on_change=lambda: session.ask(window=st.session_state["window_pick"]),
+        on_change=lambda: heat.elsewhere(window=st.session_state["window_pick"]),
     )
 
 
 def pick_feature(clicked: Sequence[Any]) -> None:
     """Take a clicked point of the quadrant into the URL."""
     if clicked:
-        session.ask(feature=str(clicked[0]))
+        heat.elsewhere(feature=str(clicked[0]))
 
 
 def figures(

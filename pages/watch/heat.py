@@ -13,36 +13,49 @@ import streamlit as st
 from pages.ui import drift_charts, panels, session, wording
 from pages.watch import signals, words
 from pipeline_core.policy import Policy
-from pipeline_core.records import AlertLevel, DriftState, Schema, WindowReport
+from pipeline_core.records import AlertLevel, DriftState, Schema, WatchReport, WindowReport
 
 CELLS_MAX = 20_000
 
 
-def heat(windows: Sequence[WindowReport], schema: Schema, *, feature: str, window: WindowReport) -> None:
-    """Draw the heat map of the features that matter most, or of all where that was asked for."""
-    total = len(window.features)
+def heat(windows: Sequence[WindowReport], schema: Schema, report: WatchReport, *, at: tuple[str, WindowReport]) -> None:
+    """Draw the heat map of the features that matter most, or of all where that was asked for.
+
+    The cell that is picked (``at``: feature and window) is framed where cells are wide enough to see it. Where they are not, the
+    figure is the same whatever is picked: made once, and neither sent nor drawn again when a cell is clicked.
+    """
+    feature, window = at
+    total, key = len(window.features), (schema.model, report.window, session.period())
     most = total if st.session_state.get("heat_all") else drift_charts.FEATURES_MAX
-    names = drift_charts.shown_features(windows, most=most)
+    names = session.once((*key, "names", most), lambda: drift_charts.shown_features(windows, most=most))
     shown, cut = drawn(windows, window, room=max(1, CELLS_MAX // max(len(names), 1)))
-    panels.chart(
-        drift_charts.heat_map(
-            shown,
-            schema=schema,
-            title=words.heat_title(windows),
-            picked=(feature, wording.window_key(window.start)),
-            most=most,
+    framed = (feature, wording.window_key(window.start)) if len(shown) <= drift_charts.GAPS_MAX else None
+    figure = session.once(
+        (*key, "heat", most, shown[0].start, framed),
+        lambda: drift_charts.heat_map(
+            shown, schema=schema, title=words.heat_title(windows), picked=framed, names=names
         ),
-        key="heat",
+    )
+    panels.chart(
+        figure,
+        key=f"heat{st.session_state.get('heat_turn', '')}",
         alt=f"Effect of {len(names)} of {total} features, by SHAP share, in {len(shown)} windows; the top row is the weighted drift",
         table=lambda: heat_rows(windows, schema),
-        on_point=lambda clicked: pick(clicked, drift_charts.shown_features(shown, most=most), shown),
+        on_point=lambda clicked: pick(clicked, names, shown),
     )
-    st.markdown(legend(windows, policy=session.store().policy, cut=cut))
+    policy = session.store().policy
+    st.markdown(session.once((*key, "legend", cut), lambda: legend(windows, policy=policy, cut=cut)))
     if total > drift_charts.FEATURES_MAX:
         st.toggle(
             f"Show all {total} features, not only the {drift_charts.FEATURES_MAX} that matter or moved most",
             key="heat_all",
         )
+
+
+def elsewhere(**picked: str) -> None:
+    """Take what was picked beside the map into the URL: a map that is not drawn again would still hold the cell that was clicked."""
+    st.session_state["heat_turn"] = st.session_state.get("heat_turn", 0) + 1
+    session.ask(**picked)
 
 
 def drawn(windows: Sequence[WindowReport], window: WindowReport, *, room: int) -> tuple[Sequence[WindowReport], str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -33,7 +34,7 @@ class Connection:
     """
 
     def __init__(self, threads: int | None, *, memory_limit: str, work: Path | None) -> None:
-        settings: dict[str, str | bool | int | float | list[str]] = {
+        self._settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": threads or min(2, os.cpu_count() or 1),
             "memory_limit": memory_limit,
             "perfect_ht_threshold": 18,
@@ -42,11 +43,16 @@ class Connection:
             "autoload_known_extensions": False,
             "temp_directory": str(work) if work else "",
         }
-        self._connection = duckdb.connect(":memory:", config=settings)
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        # opened when it is first asked: half of the clicks on a chart are answered from stored counts alone
+        return duckdb.connect(":memory:", config=self._settings)
 
     def close(self) -> None:
         """Give the memory back."""
-        self._connection.close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make a table known by a name, until the end.
