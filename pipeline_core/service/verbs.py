@@ -16,14 +16,13 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline_core.errors import InvalidDefinition, NotFound, nearest
-from pipeline_core.flows import choosing, demo, elsewhere, intake, release, restoring, watch
+from pipeline_core.flows import choosing, demo, elsewhere, intake, restoring, watch
 from pipeline_core.flows.times import number_of
 from pipeline_core.records import (
     AlertLevel,
     BaselineKind,
     BatchStatus,
     ColumnType,
-    Decision,
     ScoringReport,
     Season,
     Task,
@@ -31,6 +30,7 @@ from pipeline_core.records import (
     dump,
 )
 from pipeline_core.service.asking import READING, Arguments, Call, Option, Progress, Verb, reading_of
+from pipeline_core.service.release_verbs import RELEASE
 from pipeline_core.service.replay_verb import REPLAY
 from pipeline_core.service.source_verbs import SOURCES
 from pipeline_core.store.home import Store
@@ -202,24 +202,6 @@ def _restore(store: Store, call: Call) -> object:
     return restoring.restore(store, call.model or None)
 
 
-def _train(store: Store, call: Call) -> object:
-    estimator = call.arguments.get("estimator") or release.DEFAULT_ESTIMATOR
-    until = call.arguments.get("until")
-    return release.train(store, call.model, estimator=estimator, until=until, progress=call.progress)
-
-
-def _challenge(store: Store, call: Call) -> object:
-    return release.challenge(store, call.model, version=call.arguments.get("version"))
-
-
-def _promote(store: Store, call: Call) -> object:
-    return release.promote(store, call.model, **call.arguments)
-
-
-def _rollback(store: Store, call: Call) -> object:
-    return release.rollback(store, call.model, **call.arguments)
-
-
 def _check(store: Store, call: Call) -> object:
     window, source = call.arguments.get("window"), call.arguments.get("data")
     if (source is None) == (call.arguments.get("engine") == "spark"):
@@ -231,10 +213,6 @@ def _check(store: Store, call: Call) -> object:
 
 def _baseline(store: Store, call: Call) -> object:
     return choosing.choose(store, call.model, **call.arguments)
-
-
-def _lineage(store: Store, call: Call) -> object:
-    return release.lineage(store, call.model)
 
 
 def _demo(store: Store, call: Call) -> object:
@@ -304,32 +282,7 @@ VERBS: Mapping[str, Verb] = {
         no=lambda record: bool(record.left),
         model="optional",
     ),
-    "train": Verb(
-        summary="train a version on the accepted, labelled rows",
-        run=_train,
-        long=True,
-        options={
-            "estimator": Option(help="the kind of model", choices=tuple(release.ESTIMATORS)),
-            "until": Option(help="use rows before this event time only"),
-        },
-    ),
-    "challenge": Verb(
-        summary="compare a version with the champion on the same recent rows",
-        run=_challenge,
-        no=lambda record: record.verdict is not Decision.PROMOTE,
-        long=True,
-        options={"version": Option(kind="whole", help="the version (the newest one that is not champion)")},
-    ),
-    "promote": Verb(
-        summary="make a version champion; refused without a passing verdict",
-        run=_promote,
-        options={"version": Option(kind="whole", help="the version", required=True), "by": _BY, "reason": _REASON},
-    ),
-    "rollback": Verb(
-        summary="make the champion before this one champion again",
-        run=_rollback,
-        options={"by": _BY, "reason": _REASON},
-    ),
+    **RELEASE,
     "score": Verb(
         summary="let the champion score a batch and log the predictions",
         run=_score,
@@ -366,7 +319,6 @@ VERBS: Mapping[str, Verb] = {
         },
     ),
     **REPLAY,
-    "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
     "demo": Verb(
         summary="build the demo: a year of a lending portfolio with five incidents",
         run=_demo,

@@ -206,7 +206,9 @@ def test_a_year_of_days_by_200_features_stays_small() -> None:
     figure = drift_charts.heat_map(wide, schema=schema(), title="t")
     cells = next(trace for trace in figure.data if trace.type == "heatmap")
     assert cells.z.size <= charts.POINTS_MAX
-    assert drift_charts.heat_map(wide[:25], schema=schema(), title="t", names=drift_charts.shown_features(wide, most=200)).data[2].z.shape == (200, 25)
+    assert drift_charts.heat_map(
+        wide[:25], schema=schema(), title="t", names=drift_charts.shown_features(wide, most=200)
+    ).data[2].z.shape == (200, 25)
 
 
 def test_a_metric_of_which_neither_side_is_better_is_no_difference() -> None:

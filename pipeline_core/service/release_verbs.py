@@ -1,0 +1,68 @@
+"""The verbs of a release: train, challenge, promote, rollback, lineage.
+
+Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them. It turns text into arguments, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline_core.flows import release
+from pipeline_core.records import Decision
+from pipeline_core.service.asking import Call, Option, Verb
+from pipeline_core.store.home import Store
+
+
+def _train(store: Store, call: Call) -> object:
+    estimator = call.arguments.get("estimator") or release.DEFAULT_ESTIMATOR
+    until = call.arguments.get("until")
+    return release.train(store, call.model, estimator=estimator, until=until, progress=call.progress)
+
+
+def _challenge(store: Store, call: Call) -> object:
+    return release.challenge(store, call.model, version=call.arguments.get("version"))
+
+
+def _promote(store: Store, call: Call) -> object:
+    return release.promote(store, call.model, **call.arguments)
+
+
+def _rollback(store: Store, call: Call) -> object:
+    return release.rollback(store, call.model, **call.arguments)
+
+
+def _lineage(store: Store, call: Call) -> object:
+    return release.lineage(store, call.model)
+
+
+_BY = Option(help="who decides", required=True)
+_REASON = Option(help="why, in a sentence", required=True)
+RELEASE: Mapping[str, Verb] = {
+    "train": Verb(
+        summary="train a version on the accepted, labelled rows",
+        run=_train,
+        long=True,
+        options={
+            "estimator": Option(help="the kind of model", choices=tuple(release.ESTIMATORS)),
+            "until": Option(help="use rows before this event time only"),
+        },
+    ),
+    "challenge": Verb(
+        summary="compare a version with the champion on the same recent rows",
+        run=_challenge,
+        no=lambda record: record.verdict is not Decision.PROMOTE,
+        long=True,
+        options={"version": Option(kind="whole", help="the version (the newest one that is not champion)")},
+    ),
+    "promote": Verb(
+        summary="make a version champion; refused without a passing verdict",
+        run=_promote,
+        options={"version": Option(kind="whole", help="the version", required=True), "by": _BY, "reason": _REASON},
+    ),
+    "rollback": Verb(
+        summary="make the champion before this one champion again",
+        run=_rollback,
+        options={"by": _BY, "reason": _REASON},
+    ),
+    "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
+}
