@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline_core.flows import compute, watch
+from pipeline_core.flows import compute, demo, watch
+from pipeline_core.sources.demo import MODEL
+from pipeline_core.store.home import Store
 from tests.servers import kafka_servers, postgres, redis_url
 
 __all__ = ["kafka_servers", "postgres", "real_data", "redis_url"]
@@ -29,3 +32,21 @@ def looks_in_process() -> Iterator[None]:
     kept, watch.LOOKS = watch.LOOKS, compute.in_process
     yield
     watch.LOOKS = kept
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory, looks_in_process: None) -> Path:
+    """A home with the demo, built once for all workers; copy it before it is opened."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home, done = shared / "demo-home", shared / "demo-done"
+    with (shared / "demo-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            told: list[tuple[float, str]] = []
+            with Store.open(home) as store:
+                status = demo.build(store, progress=lambda *step: told.append(step), run=compute.in_process)
+            assert (status.model, status.champion, status.versions, status.demo) == (MODEL, 1, 2, True)
+            assert [share for share, _ in told] == sorted(share for share, _ in told)
+            done.touch()
+    return home

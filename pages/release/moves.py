@@ -103,7 +103,7 @@ def promotion_consequences(version: ModelVersion, shelf: Shelf) -> str:
     former = shelf.champion
     retired = f" v{former.version} is retired and can be rolled back to." if former else ""
     return (
-        f"From now on v{version.version} scores every batch, and drift is watched against the rows it was fitted on."
+        f"From now on v{version.version} scores every batch, and windows are watched against its own rows, or the baseline that somebody chose."
         f"{retired} Predictions that were made stay as they are. The move is kept with your name and reason and cannot be erased."
     )
 
@@ -112,6 +112,6 @@ def rollback_consequences(shelf: Shelf, target: int) -> str:
     """Say what a rollback does."""
     present = f"v{shelf.champion.version}" if shelf.champion else "The present champion"
     return (
-        f"{present} stops scoring at once and v{target} takes its place, without a new challenge; drift is watched against"
-        f" the rows v{target} was fitted on. The move is kept with your name and reason and cannot be erased."
+        f"{present} stops scoring at once and v{target} takes its place, without a new challenge; windows are watched against"
+        f" its own rows, or the baseline that somebody chose. The move is kept with your name and reason and cannot be erased."
     )

@@ -13,7 +13,6 @@ from pipeline_core.records import Alert, AlertLevel
 CODE_ORDER = {"performance": 0, "batch_quarantined": 1, "batch_suspect": 2, "prediction_drift": 3}
 BATCH_CODES = frozenset({"batch_quarantined", "batch_suspect"})
 _BATCH = re.compile(r"^Batch (b-\d+)\b")
-_LOOSE = "looks as it always did and no longer belongs to its row"
 
 
 def rank(alert: Alert) -> tuple[bool, int, float, float]:
@@ -21,12 +20,6 @@ def rank(alert: Alert) -> tuple[bool, int, float, float]:
     at = alert.window_start or alert.raised_at
     code = CODE_ORDER.get(alert.code, len(CODE_ORDER))
     return (alert.level is not AlertLevel.PAGE, code, -(alert.contribution or 0.0), -at.timestamp())
-
-
-def loose(alert: Alert) -> bool:
-    """Say whether an alert is about a column that did not drift and no longer belongs to its row."""
-    # the record does not say so, the message does, right behind the name
-    return alert.feature is not None and alert.message.removeprefix(f"{alert.feature}: ").startswith(_LOOSE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +68,7 @@ def needs(alerts: Iterable[Alert]) -> tuple[Need, ...]:
     causes: dict[tuple[object, ...], list[Alert]] = {}
     for alert in alerts:
         alone = alert.alert_id if alert.code == "batch_quarantined" or alert.window_start is None else ""
-        causes.setdefault((alert.code, alert.feature, loose(alert), alert.acknowledged_at is None, alone), []).append(
+        causes.setdefault((alert.code, alert.feature, alert.detached, alert.acknowledged_at is None, alone), []).append(
             alert
         )
     found = [_need(run) for cause in causes.values() for run in runs(cause)]

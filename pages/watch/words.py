@@ -8,7 +8,7 @@ from datetime import datetime
 from pages.ui import verdicts, wording
 from pages.ui.wording import State
 from pages.watch import reads, signals
-from pages.watch.needs import Need, loose
+from pages.watch.needs import Need
 from pages.watch.reads import Seen
 from pages.watch.signals import drift_state, matters, waiting
 from pipeline_core.policy import Policy
@@ -187,7 +187,7 @@ def _about(alert: Alert, code: str, name: str | None) -> str:
     known = CODES.get(alert.code, code)
     if name is None:
         return known
-    happened = "no longer belongs to its row" if loose(alert) else "drifted"
+    happened = "no longer belongs to its row" if alert.detached else "drifted"
     return f"{name} {happened}" if alert.code == "data_drift" else f"{known}: {name}"
 
 

@@ -183,7 +183,8 @@ class WatchReport:
 class Alert:
     """One signal worth a person's time, in the same sentence form as findings; ``rule`` says by which rule it was raised.
 
-    ``code``: data_drift, prediction_drift, performance, batch_quarantined, batch_suspect.
+    ``code``: data_drift, prediction_drift, performance, batch_quarantined, batch_suspect. ``detached``: of a column that did
+    not drift and no longer belongs to its row.
     """
 
     alert_id: str
@@ -201,6 +202,7 @@ class Alert:
     acknowledged_at: datetime | None = None
     note: str = ""
     rule: str = ""
+    detached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

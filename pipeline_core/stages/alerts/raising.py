@@ -233,6 +233,7 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
             contribution=None if feature is None else feature.contribution,
             raised_at=report.checked_at,
             rule=rule,
+            detached=feature is not None and not feature.drifted and telling.detached(feature, window),
         )
 
     # what only the door found has its own alert, about the batch

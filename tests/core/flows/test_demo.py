@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, NotFound
-from pipeline_core.flows import compute, demo, intake
+from pipeline_core.flows import demo, intake
 from pipeline_core.records import Alert, AlertLevel, BatchStatus, Decision, Measured, WindowReport
 from pipeline_core.sources.demo import INCIDENTS, MODEL, STARTS, Incident
 from pipeline_core.store.home import Store
@@ -22,14 +23,9 @@ WEEK = timedelta(weeks=1)
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with Store.open(tmp_path_factory.mktemp("demo") / "home") as opened:
-        told: list[tuple[float, str]] = []
-        status = demo.build(
-            opened, progress=lambda share, message: told.append((share, message)), run=compute.in_process
-        )
-        assert (status.model, status.champion, status.versions, status.demo) == (MODEL, 1, 2, True)
-        assert [share for share, _ in told] == sorted(share for share, _ in told)
+def store(tmp_path_factory: pytest.TempPathFactory, demo_home: Path) -> Iterator[Store]:
+    home = shutil.copytree(demo_home, tmp_path_factory.mktemp("demo") / "home")
+    with Store.open(home) as opened:
         yield opened
 
 

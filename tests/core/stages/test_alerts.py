@@ -366,6 +366,8 @@ def test_a_detached_column_has_a_rule_of_its_own() -> None:
         " (Bonferroni at 0.05 over all columns); one window is enough.",
         "A rule. On the 26 healthy windows themselves it would have paged 2 times.",
     ]
+    raised = alerts_of(report(window(loose, WATCH, examined=looked, calibrated=True)), (), policy=POLICY)
+    assert [alert.detached for alert in raised] == [True, False]
 
 
 def test_a_window_that_moved_as_a_whole_names_the_important_features_that_did() -> None:
