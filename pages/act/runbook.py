@@ -45,7 +45,7 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {
         VALIDATION,
         Question(text="What exactly changed against the baseline?", link="Drift in this window", page="drift"),
         Question(text="Was anything changed upstream? Compare the sources of the batches around it.", link="Batches", page="batches"),
-        Question(text="Is the feature in the top quarter by SHAP share? A page says yes; a watch says no, or that it has not lasted yet.", link="SHAP shares", page="drift"),
+        Question(text="Is the feature in the top quarter by SHAP share? A page says yes, or that the drift is dear if it is a fault; a watch says no, or that it has not lasted yet.", link="SHAP shares", page="drift"),
         RETRAIN,
         GATE,
     ),
@@ -163,6 +163,7 @@ def checklist(group: Need) -> None:
             query = None
             if question.page == "drift" and alert.window_start is not None:
                 query = {"window": wording.window_key(alert.window_start)}
+                query |= {"size": alert.window} if alert.window else {}
                 query |= {"feature": alert.feature} if alert.feature and alert.code == "data_drift" else {}
             elif question.page == "batches" and group.batch_id and i == 1:
                 query = {"batch": group.batch_id}

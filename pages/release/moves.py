@@ -103,7 +103,7 @@ def promotion_consequences(version: ModelVersion, shelf: Shelf) -> str:
     former = shelf.champion
     retired = f" v{former.version} is retired and can be rolled back to." if former else ""
     return (
-        f"From now on v{version.version} scores every batch, and windows are watched against its own rows, or the baseline that somebody chose."
+        f"From now on v{version.version} is the one that scores, and windows are watched against its own rows, or the baseline that somebody chose."
         f"{retired} Predictions that were made stay as they are. The move is kept with your name and reason and cannot be erased."
     )
 

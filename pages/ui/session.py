@@ -148,6 +148,11 @@ def name_model(names: tuple[str, ...]) -> int | None:
 
     There is none: a default would not stand in the address, and a copied link would open whatever comes first elsewhere. Only
     where a link asks for a model that is not there, the first one stands in for it.
+
+    Returns
+    -------
+    int or None
+        The ``index`` of the selectbox.
     """
     if "unknown_model" in st.session_state:
         return 0

@@ -28,13 +28,16 @@ def cell(found: FeatureDrift, window: WindowReport, report: WatchReport, schema:
     panels.facts(detailwords.facts(found, window, report=report, schema=schema, policy=policy), key="facts")
     look = window.examined
     told = found.hard_evidence[:EVIDENCE_MAX]
-    verdict = look.coherence if look is not None else None
+    # it is about the feature that moved most; another one's figures are no place for it
+    verdict = (
+        look.coherence if look is not None and look.coherence and look.coherence.feature == found.feature else None
+    )
     loose = next((one for one in look.detached if one.feature == found.feature), None) if look is not None else None
     if not told and verdict is None and loose is None:
         return
     with st.container(border=True, key="hard_evidence", gap="xsmall"):
         if verdict is not None:
-            st.markdown(detailwords.verdict(verdict))
+            st.markdown(detailwords.verdict(verdict, evidence=bool(told)))
         if loose is not None:
             st.markdown(detailwords.detached(loose))
         for text in told:
@@ -53,6 +56,8 @@ def closer_look(window: WindowReport, report: WatchReport, schema: Schema) -> No
     st.subheader("What do the rows say?", anchor=False)
     if look.reason:
         st.caption(f":material/info: {wording.safe(look.reason, length=300)}")
+    if not look.rows:  # nobody looked: nothing that could be said to be absent
+        return
     left, right = st.columns(2, gap="large")
     with left:
         st.caption(

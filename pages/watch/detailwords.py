@@ -133,11 +133,16 @@ def facts(
     ]  # fmt: skip
 
 
-def verdict(coherence: Coherence) -> str:
-    """Say where the move comes from, as a badge and its evidence (Markdown)."""
-    colour, icon, word = _ORIGINS[coherence.origin]
-    name = wording.safe(coherence.feature, length=40)
-    return f":{colour}-badge[{icon} {word}] **{name}**: {wording.safe(coherence.reason, length=400)}"
+def verdict(coherence: Coherence, *, evidence: bool) -> str:
+    """Say whether the world or the measurement changed (Markdown); hard evidence speaks louder than the other columns."""
+    said, origin = wording.safe(coherence.reason, length=400), coherence.origin
+    if evidence and origin is not Origin.FAULT:
+        said = (
+            f"the hard evidence below speaks for how it is measured or delivered; from the other columns alone: {said}"
+        )
+        origin = Origin.FAULT
+    colour, icon, word = _ORIGINS[origin]
+    return f":{colour}-badge[{icon} {word}] **{wording.safe(coherence.feature, length=40)}**: {said}"
 
 
 def detached(found: Detachment) -> str:

@@ -225,10 +225,16 @@ def in_words(found: FeatureDrift, window: WindowReport, schema: Schema, *, polic
     clause = clause_of(found) or f"effect {wording.number(found.effect)}"
     for text in found.hard_evidence:  # it stands below in full
         clause = clause.replace(f"; {text.rstrip('.')}", "")
-    said = f"{_SAID[found.state].format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
+    moved = _SAID[DriftState.DRIFTED] if surely_moved(found, policy) else _SAID[found.state]
+    said = f"{moved.format(when=when)}: {wording.safe(clause, length=400).removesuffix('.')}."
     rank = f"number {found.shap_rank} of {len(window.features)}"
     share = f"It carries {wording.percent(found.shap_share)} of what the model says ({rank})."
     return f"**{wording.safe(found.feature, length=40)}** {said} {share} {_advice(found, window, policy)}"
+
+
+def surely_moved(found: FeatureDrift, policy: Policy) -> bool:
+    """Say whether even the lower bound of a feature's effect is above the floor, whether or not it is called drift."""
+    return found.effect_low is not None and found.effect_low >= policy.drift_effect_min
 
 
 def _advice(found: FeatureDrift, window: WindowReport, policy: Policy) -> str:
@@ -236,6 +242,8 @@ def _advice(found: FeatureDrift, window: WindowReport, policy: Policy) -> str:
         return "Check the join, and the order of rows and columns, upstream."
     if found.alert is AlertLevel.WATCH and not found.drifted:
         return "Look at where the column comes from."
+    if found.state is DriftState.UNCLEAR and surely_moved(found, policy):
+        return "Look at where the column comes from: that it moved is sure, that it is a fault is not."
     if found in waiting(window):
         return f"The model leans on it: it {signals.lasting(policy)}, so far {found.windows_drifted} drifted."
     return _ADVICE[found.alert]

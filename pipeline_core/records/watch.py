@@ -184,7 +184,7 @@ class Alert:
     """One signal worth a person's time, in the same sentence form as findings; ``rule`` says by which rule it was raised.
 
     ``code``: data_drift, prediction_drift, performance, batch_quarantined, batch_suspect. ``detached``: of a column that did
-    not drift and no longer belongs to its row.
+    not drift and no longer belongs to its row. ``window``: of what length, as a check names it (empty: no window of a check).
     """
 
     alert_id: str
@@ -203,6 +203,7 @@ class Alert:
     note: str = ""
     rule: str = ""
     detached: bool = False
+    window: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

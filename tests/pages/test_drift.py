@@ -192,6 +192,23 @@ def test_in_words_says_what_to_do_by_the_level() -> None:
     assert told[0].endswith("look at where the column comes from before you retrain.")
     assert told[1].endswith("note it and look again in a week.")
     assert told[2].endswith("Nothing to do.")
+    moved = replace(drift("debt", 0.43, drifted=False), state=DriftState.UNCLEAR, effect_low=0.35)
+    said = words.in_words(moved, window(5), schema(), policy=Policy())
+    assert said.startswith("**debt** moved in the week of")
+    assert said.endswith("Look at where the column comes from: that it moved is sure, that it is a fault is not.")
+    unsure = words.in_words(replace(moved, effect_low=0.02), window(5), schema(), policy=Policy())
+    assert "cannot be judged" in unsure
+    assert unsure.endswith("Nothing to do.")
+
+
+def test_hard_evidence_decides_between_world_and_measurement() -> None:
+    doubt = Coherence(
+        feature="income", origin=Origin.UNKNOWN, ratio=None, strength=3.0, reason="too little goes with it"
+    )
+    assert "Cannot tell" in detailwords.verdict(doubt, evidence=False)
+    told = detailwords.verdict(doubt, evidence=True)
+    assert "Measurement fault" in told
+    assert told.endswith("from the other columns alone: too little goes with it")
 
 
 def facts_of(found: FeatureDrift, seen: WindowReport, report: WatchReport) -> dict[str, str]:

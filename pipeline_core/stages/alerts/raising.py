@@ -233,6 +233,7 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
             contribution=None if feature is None else feature.contribution,
             raised_at=report.checked_at,
             rule=rule,
+            window=report.window,
             detached=feature is not None and not feature.drifted and telling.detached(feature, window),
         )
 
@@ -243,7 +244,7 @@ def _window_alerts(report: WatchReport, window: WindowReport, place: int, policy
             f.alert,
             telling.drift_message(f, window, policy),
             f,
-            rule=telling.detached_rule(policy) if telling.detached(f, window) else counted,
+            rule=telling.rule_of(f, window, policy, counted=counted),
         )
         for f in window.features
         if f.alert is not AlertLevel.NONE and not telling.only_found(f, policy)

@@ -13,6 +13,7 @@ from pipeline_core.records import (
     DomainTest,
     DriftState,
     FeatureDrift,
+    Origin,
     Performance,
     PredictionDrift,
     SegmentDrift,
@@ -21,6 +22,11 @@ from pipeline_core.records import (
 )
 
 NAMED = 3
+_ORIGINS = {
+    Origin.POPULATION: "The world changed",
+    Origin.FAULT: "The measurement changed",
+    Origin.UNKNOWN: "Whether the world or the measurement changed cannot be told",
+}
 _NAME_MAX = 40
 
 
@@ -59,12 +65,30 @@ def counted_rule(report: WatchReport, window: WindowReport) -> str:
     return rule.words + past
 
 
+def priced_rule(policy: Policy) -> str:
+    """Say when a drift pages although the model leans little on the feature."""
+    return (
+        "Where no important feature pages, the drifted feature that moves the predictions most does, if it has lasted"
+        f" {policy.alert_windows_min} of {policy.alert_windows_of} windows and the drift of the window, were it a fault, would cost at"
+        f" least {_percent(policy.fault_loss_page_min)} of accuracy."
+    )
+
+
 def detached_rule(policy: Policy) -> str:
     """Say when a column no longer belongs to its row."""
     return (
         f"A column no longer belongs to its row when {_percent(policy.detachment_kept_max)} or less is left of its relation to"
         f" the other columns, not by chance (Bonferroni at {policy.alpha:g} over all columns); one window is enough."
     )
+
+
+def rule_of(feature: FeatureDrift, window: WindowReport, policy: Policy, *, counted: str) -> str:
+    """Say by which rule a feature's alert was raised."""
+    if detached(feature, window):
+        return detached_rule(policy)
+    loss = None if window.examined is None else window.examined.fault_loss
+    dear = loss is not None and loss >= policy.fault_loss_page_min
+    return priced_rule(policy) if feature.alert is AlertLevel.PAGE and not feature.important and dear else counted
 
 
 def joint_rule(looked: Sequence[DomainTest | SegmentDrift], policy: Policy) -> str:
@@ -109,7 +133,7 @@ def drift_message(feature: FeatureDrift, window: WindowReport, policy: Policy) -
             f" {feature.windows_drifted} drifted."
         )
     else:
-        todo = "Log it and look again in 7 days; the model leans little on it."
+        todo = "Log it and look again in 7 days: it is not among the features that the model leans on most."
     seen = "".join(f" {text}" for text in _examined(feature, window))
     return f"{feature.reason}. It carries {share} of the model (rank {feature.shap_rank}).{seen} {allowed} {todo}"
 
@@ -125,7 +149,7 @@ def _examined(feature: FeatureDrift, window: WindowReport) -> list[str]:
     ]
     coherence = window.examined.coherence
     if coherence is not None and coherence.feature == feature.feature:
-        said.append(f"{coherence.reason.rstrip('.')}.")
+        said.append(f"{_ORIGINS[coherence.origin]}: {coherence.reason.rstrip('.')}.")
     return said
 
 

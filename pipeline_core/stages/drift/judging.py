@@ -209,7 +209,7 @@ class _Court(Weighed):
         if missing:
             level = AlertLevel.WATCH if column.lost(place) else AlertLevel.NONE
             return replace(feature, alert=level, reason=f"{name}: {missing}", shap_share=share, shap_rank=rank)
-        return self._undrifted(feature, column, place)
+        return self._undrifted(feature, column, place, healthy=seen.pool)
 
     def _measured(self, place: int, number: int, seen: Seen) -> FeatureDrift:
         column = self.columns[number]
@@ -280,7 +280,7 @@ class _Court(Weighed):
             )
         return [*said, *(text.rstrip(".") for text in feature.hard_evidence)]
 
-    def _undrifted(self, feature: FeatureDrift, column: Compared, place: int) -> FeatureDrift:
+    def _undrifted(self, feature: FeatureDrift, column: Compared, place: int, *, healthy: int) -> FeatureDrift:
         moves, floor = column.found, self.policy.drift_effect_min
         assert moves is not None
         assert feature.effect is not None
@@ -298,6 +298,9 @@ class _Court(Weighed):
         if kept and feature.p_calibrated is not None and usual is not None and floor <= feature.effect <= usual:
             reason = f"{name}: stable, {measured} is what healthy windows show (below {usual:.2f})"
             return replace(feature, state=DriftState.STABLE, reason=reason)
+        if feature.effect_low is not None and feature.effect_low >= floor:
+            reason = saying.unusual(f"{name}: unclear, {measured}", healthy=healthy, policy=self.policy)
+            return replace(feature, reason=reason)
         reason = (
             f"{name}: unclear, {measured} may be up to {most:.2f} with {int(moves.sizes[place, 1]):,} rows"
             f" (floor {floor:.2f})"

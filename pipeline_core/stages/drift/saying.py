@@ -47,6 +47,28 @@ def new_levels(levels: Mapping[str, float]) -> str:
     return f"new levels {', '.join(named)}{more}"
 
 
+def unusual(measured: str, *, healthy: int, policy: Policy) -> str:
+    """Say that a feature did move, and that nobody can tell yet whether that is unusual.
+
+    Parameters
+    ----------
+    measured : str
+        The feature, its state and effect.
+    healthy : int
+        Windows of the healthy past.
+    policy : Policy
+        The floor, and how many healthy windows are needed.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"{measured} is more than the floor of {policy.drift_effect_min:.2f}, and healthy windows moved as much; whether that is"
+        f" unusual cannot be told from {healthy} of them ({policy.healthy_windows_needed} are needed)"
+    )
+
+
 def rule(policy: Policy, *, healthy: int, calibrated: bool) -> str:
     """Say by which rule windows are judged.
 

@@ -187,7 +187,9 @@ def test_a_message_says_what_happened_what_was_allowed_and_what_to_do() -> None:
         "below 0.10, a null-share change below 2.0 points and new levels below 0.5 %. Check the upstream extract first; if "
         "the change is real, train on recent rows and challenge the champion."
     )
-    assert watched.message.endswith("Log it and look again in 7 days; the model leans little on it.")
+    assert watched.message.endswith(
+        "Log it and look again in 7 days: it is not among the features that the model leans on most."
+    )
     lost = feature("term", AlertLevel.WATCH, state=DriftState.UNCLEAR, drifted=False, reason="term: it was not counted")
     assert alerts_of(report(window(lost)), (), policy=POLICY)[0].message == (
         "term: it was not counted. A count in every window is expected. Check the upstream extract."
@@ -306,7 +308,7 @@ def test_a_drift_alert_carries_its_rule_and_what_the_rows_show() -> None:
     rule = Rule(words="A rule.", calibrated=True, healthy_windows=26, fired=2, tried=26)
     (alert,) = alerts_of(replace(report(window(PAGE, examined=looked)), rule=rule), (), policy=POLICY)
     assert alert.rule == "A rule. On the 26 healthy windows themselves it would have paged 2 times."
-    assert "predictions would differ by 0.052 on average. only income moved." in alert.message
+    assert "predictions would differ by 0.052 on average. The measurement changed: only income moved." in alert.message
 
 
 def test_an_important_feature_that_drifted_once_says_what_is_needed() -> None:
@@ -368,6 +370,17 @@ def test_a_detached_column_has_a_rule_of_its_own() -> None:
     ]
     raised = alerts_of(report(window(loose, WATCH, examined=looked, calibrated=True)), (), policy=POLICY)
     assert [alert.detached for alert in raised] == [True, False]
+
+
+def test_a_page_for_a_dear_fault_of_a_feature_that_matters_little_says_so() -> None:
+    dear = feature("income", AlertLevel.PAGE, important=False, windows_drifted=2)
+    looked = Examination(rows=900, baseline_rows=9000, fault_loss=0.02)
+    assert rules(window(dear, examined=looked, calibrated=True)) == [
+        "Where no important feature pages, the drifted feature that moves the predictions most does, if it has lasted 2 of 3 windows"
+        " and the drift of the window, were it a fault, would cost at least 1 % of accuracy."
+    ]
+    (rule,) = rules(window(replace(dear, important=True), examined=looked, calibrated=True))
+    assert rule.startswith("A rule.")
 
 
 def test_a_window_that_moved_as_a_whole_names_the_important_features_that_did() -> None:

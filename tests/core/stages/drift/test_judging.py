@@ -25,7 +25,7 @@ from pipeline_core.records import (
     TimeUnit,
 )
 from pipeline_core.stages import profiling
-from pipeline_core.stages.drift import DataDrift, Judged, Laid, compared, judge, prediction_drift, window_drift
+from pipeline_core.stages.drift import DataDrift, Judged, Laid, compared, judge, prediction_drift, saying, window_drift
 from pipeline_core.stats.columns import ColumnCounts
 from pipeline_core.stats.cubes import cube
 
@@ -570,3 +570,11 @@ def test_a_window_that_cannot_be_held_against_the_past_has_words_of_its_own() ->
     assert found.words.startswith("Calibrated on 24 healthy windows")
     assert found.uncalibrated_words.startswith("Uncalibrated: a feature has drifted")
     assert judged(mixed(5000, 1), quiet(1)).uncalibrated_words == ""
+
+
+def test_what_moved_for_sure_is_not_said_to_be_too_few_rows() -> None:
+    said = saying.unusual("visibility: unclear, D = 0.43", healthy=10, policy=Policy())
+    assert said == (
+        "visibility: unclear, D = 0.43 is more than the floor of 0.10, and healthy windows moved as much; whether that is"
+        " unusual cannot be told from 10 of them (19 are needed)"
+    )
