@@ -75,14 +75,15 @@ INCIDENTS: tuple[Incident, ...] = (
         *DEVICE_WEEKS,
         "New phones",
         "A phone launch renews many devices: device_age_days, known for the app only, falls to a third. It carries about 2 % of the SHAP share.",
-        "Drift: device_age_days moves furthest of all and is still only a watch. No page, the AUC holds.",
+        "Drift: device_age_days moves furthest of all and is still only a watch. No page, the AUC holds. The door sees fewer old devices than ever and "
+        "asks whether values were rewritten: a doubt that a person has to settle.",
     ),
     _incident(
         *DEBT_WEEKS,
         "More indebted applicants",
-        "A campaign reaches people with more debt: debt_to_income rises by about 0.07. How debt leads to default is unchanged.",
+        "A campaign reaches people with more debt: debt_to_income rises by about 0.07, and nothing else of them differs. How debt leads to default is unchanged.",
         "Drift: debt_to_income and the scores are watched in the first week and debt_to_income pages from the second on. Overview: more defaults are predicted, and when the labels arrive "
-        "the AUC holds: the world changed, the model copes.",
+        "the AUC holds: the world changed, the model copes. Until then the drift page suspects the measurement, because the columns that go with debt stayed where they were.",
     ),
     _incident(
         BROKEN_WEEK,
