@@ -66,6 +66,13 @@ from pipeline_core.records.release import (
     Run,
     Verdict,
 )
+from pipeline_core.records.shadow import (
+    Latency,
+    Shadow,
+    ShadowBatch,
+    ShadowReport,
+    ShadowRow,
+)
 from pipeline_core.records.watch import (
     Alert,
     BaselineChoice,
@@ -144,6 +151,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "LabelReport",
+    "Latency",
     "Lineage",
     "Loss",
     "Measure",
@@ -167,6 +175,10 @@ __all__ = [
     "Season",
     "SegmentDrift",
     "Severity",
+    "Shadow",
+    "ShadowBatch",
+    "ShadowReport",
+    "ShadowRow",
     "Stage",
     "Task",
     "TimeUnit",
