@@ -176,7 +176,8 @@ def _shadow(content: Content) -> list[str]:
         said += [f"  {_plain(reason)}" for reason in kept["live"]["reasons"]]
     header = ("differ most: row", "batch", "champion", "shadow")
     keys = ("row_id", "batch_id", "champion_score", "shadow_score")
-    return [*said, *table(header, ([r[k] for k in keys] for r in content["most_different"][:FEATURES_SHOWN]))]
+    different = [[row[key] for key in keys] for row in content["most_different"][:FEATURES_SHOWN]]
+    return [*said, *(table(header, different) if different else [])]
 
 
 def _promotion(content: Content) -> list[str]:

@@ -153,7 +153,7 @@ def _distance(ours: Floats, theirs: Floats) -> float:
 
 def _edges(ours: Floats, theirs: Floats, task: Task) -> Floats:
     if task is not Task.REGRESSION:
-        return np.linspace(0.0, 1.0, BINS + 1)
+        return np.arange(BINS + 1) / BINS
     low, high = min(ours.min(), theirs.min()), max(ours.max(), theirs.max())
     return np.histogram_bin_edges(np.array([low, high]), bins=BINS)
 
