@@ -12,7 +12,7 @@ from pages.ui import dialogs, panels, release_charts, session, wording
 from pages.ui.panels import Fact
 from pipeline_core.errors import NotFound
 from pipeline_core.flows import shadow
-from pipeline_core.records import Figure, Measured, ModelVersion, Schema, Shadow, ShadowReport, Task
+from pipeline_core.records import Latency, Measured, ModelVersion, Schema, Shadow, ShadowReport, Task
 from pipeline_core.store import Store
 
 
@@ -118,6 +118,7 @@ def _ask_button(model: str, report: ShadowReport) -> None:
 
 
 def _evidence(report: ShadowReport, schema: Schema) -> None:
+    panels.facts(_facts(report), key="shadow_facts", columns=4)
     left, right = st.columns([5, 3])
     with left:
         panels.chart(
@@ -127,21 +128,23 @@ def _evidence(report: ShadowReport, schema: Schema) -> None:
             table=words.bins(report),
         )
     with right:
-        panels.facts(_facts(report), key="shadow_facts", columns=2)
-        st.markdown(words.labelled(report))
-        if report.shadow.live is not None:
-            st.markdown(words.verdict(report))
-            for reason in report.shadow.live.reasons:
-                st.markdown(f"- {wording.safe(reason, length=400)}")
-            st.caption(
-                "This moves nothing: a promotion asks for the challenge above, on all rows that neither was fitted on."
-            )
+        _gate(report)
     rows = words.different(report, schema.task)
     with st.expander(
         f"The {len(rows):,} rows where they differ most" if len(rows) > 1 else "The row where they differ"
     ):
         panels.table(rows, key="shadow_rows", alt="Rows where champion and shadow differ most")
         panels.download_csv("Download CSV", rows, name="shadow_rows.csv", key="shadow_csv")
+
+
+def _gate(report: ShadowReport) -> None:
+    st.markdown(words.labelled(report))
+    if report.shadow.live is None:
+        return
+    st.markdown(words.verdict(report))
+    for reason in report.shadow.live.reasons:
+        st.markdown(f"- {wording.safe(reason, length=400)}")
+    st.caption("This moves nothing: a promotion asks for the challenge above, on all rows that neither was fitted on.")
 
 
 def _axis(schema: Schema) -> str:
@@ -161,7 +164,7 @@ def _facts(report: ShadowReport) -> list[Fact]:
         *(
             Fact(
                 label=f"Time a row, {name}",
-                value=f"{_ms(side.p50_ms)} · {_ms(side.p99_ms)}",
+                value=_times(side),
                 help=wording.reason(side.p50_ms) or "Milliseconds a row while scoring: half of the rows · 99 of 100 rows. A row's time is its batch's time over its rows.",
             )
             for name, side in sides
@@ -169,5 +172,7 @@ def _facts(report: ShadowReport) -> list[Fact]:
     ]  # fmt: skip
 
 
-def _ms(figure: Figure) -> str:
-    return f"{wording.number(figure.value)} ms" if isinstance(figure, Measured) else wording.DASH
+def _times(side: Latency) -> str:
+    if not isinstance(side.p50_ms, Measured) or not isinstance(side.p99_ms, Measured):
+        return wording.DASH
+    return f"{wording.number(side.p50_ms.value)} · {wording.number(side.p99_ms.value)} ms"
