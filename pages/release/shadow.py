@@ -129,6 +129,11 @@ def _evidence(report: ShadowReport, schema: Schema) -> None:
         )
     with right:
         _gate(report)
+    if report.groups:
+        with st.expander("By protected group, those where they agree least first"):
+            panels.table(
+                words.groups(report), key="shadow_groups", alt="Agreement of champion and shadow by protected group"
+            )
     rows = words.different(report, schema.task)
     with st.expander(
         f"The {len(rows):,} rows where they differ most" if len(rows) > 1 else "The row where they differ"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pages.ui import wording
+from pages.ui import verdicts, wording
 from pages.ui.wording import State
 from pipeline_core.records import Decision, Figure, Measured, Shadow, ShadowReport, Task
 
@@ -28,10 +28,11 @@ def offer(version: int, champion: int, running: Shadow | None) -> str:
 
 
 def state(report: ShadowReport) -> State:
-    """Say how the block shows: errors are to be watched, too few rows say nothing."""
+    """Say how the block shows: errors are to be watched; whether it is well only labels tell, through the gate."""
+    live = report.shadow.live
     if report.errors:
         return State.WATCH
-    return State.OK if report.enough else State.UNKNOWN
+    return verdicts.state(live) if live is not None and live.champion == report.champion else State.UNKNOWN
 
 
 def sentence(report: ShadowReport) -> str:
@@ -44,7 +45,7 @@ def sentence(report: ShadowReport) -> str:
             "nothing more will be" if kept.ended_at else f"the next batch that v{report.champion} scores, it scores too"
         )
         return f"{name} has scored no live row beside v{report.champion} yet; {waits}."
-    since = f" since {wording.day(report.since)}" if report.since else ""
+    since = f" since {wording.day(report.first_scored_at)}" if report.first_scored_at else ""
     said = f"{name} has scored {wording.count(report.all_rows, 'live row')} beside v{report.champion}{since}: {_agree(report)}."
     if not report.enough:
         said += f" That is too little to rely on: {report.rows_min:,} rows are asked for."
@@ -125,6 +126,19 @@ def different(report: ShadowReport, task: Task) -> list[dict[str, object]]:
             **({f"{ours} says": row.champion_prediction, f"{theirs} says": row.shadow_prediction} if decided else {}),
         }
         for row in report.most_different
+    ]
+
+
+def groups(report: ShadowReport) -> list[dict[str, object]]:
+    """List how both decide about the levels of protected columns, as a table with raw names."""
+    return [
+        {
+            "Group": f"{group.column}: {'no value' if group.level is None else group.level}",
+            "Rows": group.rows,
+            "Same decision": share(group.agreement),
+            f"v{report.version} minus v{report.champion}": wording.interval(group.mean_difference),
+        }
+        for group in report.groups
     ]
 
 

@@ -13,13 +13,16 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, PipelineError, Refused
 from pipeline_core.flows import verdicts
 from pipeline_core.flows.versions import loaded
 from pipeline_core.records import (
+    ColumnType,
     Decision,
     ModelVersion,
+    Role,
     Shadow,
     ShadowBatch,
     ShadowReport,
@@ -267,8 +270,8 @@ def report(store: Store, model: str, *, version: int | None = None) -> ShadowRep
         all_rows=pairs.column("all_rows")[0].as_py() if pairs.num_rows else 0,
         batches=pc.count_distinct(pairs.column("batch_id")).as_py(),
         rows_min=int(store.policy.window_rows_min),
-        since=min((b.scored_at for b in batches), default=None),
-        until=max((b.scored_at for b in batches), default=None),
+        first_scored_at=min((b.scored_at for b in batches), default=None),
+        last_scored_at=max((b.scored_at for b in batches), default=None),
         agreement=both.agreement,
         mean_difference=both.mean_difference,
         distance=both.distance,
@@ -276,6 +279,9 @@ def report(store: Store, model: str, *, version: int | None = None) -> ShadowRep
         champion_bins=both.champion_bins,
         shadow_bins=both.shadow_bins,
         most_different=both.most_different,
+        groups=shadow.groups(
+            pairs, _protected(store, model, pairs), task=task, least=max(1, int(store.policy.class_rows_min))
+        ),
         champion_latency=shadow.latency(beside, of_shadow=False),
         shadow_latency=shadow.latency(beside, of_shadow=True),
         errors=len(failed),
@@ -355,6 +361,29 @@ def _pairs(store: Store, version: ModelVersion, rival: ModelVersion | None) -> p
         turned = pc.subtract(1.0, pairs.column("shadow_score"))
         pairs = pairs.set_column(pairs.schema.get_field_index("shadow_score"), "shadow_score", turned)
     return pairs
+
+
+def _protected(store: Store, model: str, pairs: pa.Table) -> dict[str, pa.Array]:
+    """Give the levels of protected columns of the paired rows, in their order."""
+    columns = [
+        c for c in store.models.schema(model).columns if c.role is Role.PROTECTED and c.type is ColumnType.CATEGORY
+    ]
+    batches = pc.unique(pairs.column("batch_id")).to_pylist()
+    if not columns or not batches:
+        return {}
+    keys, parts = ["batch_id", "row_number"], []
+    for batch_id in batches:
+        for path in store.batches.rows_paths(model, [batch_id], there=True):
+            names = {*pq.read_schema(path).names}
+            wanted = [c.column_id for c in columns if c.column_id in names]
+            part = pq.read_table(path, columns=["row_number", *wanted])
+            parts.append(part.append_column("batch_id", pa.array([batch_id] * part.num_rows, pa.string())))
+    if not parts:
+        return {}
+    rows = pa.concat_tables(parts, promote_options="default")
+    at = pairs.select(keys).append_column("place", pa.array(range(pairs.num_rows), pa.int64()))
+    joined = at.join(rows, keys=keys, join_type="left outer").sort_by("place")
+    return {c.name: joined.column(c.column_id) for c in columns if c.column_id in joined.column_names}
 
 
 def _needed(store: Store, known: Shadow, pairs: pa.Table, *, task: Task, rival: ModelVersion | None) -> int | None:

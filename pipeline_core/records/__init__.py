@@ -70,6 +70,7 @@ from pipeline_core.records.shadow import (
     Latency,
     Shadow,
     ShadowBatch,
+    ShadowGroup,
     ShadowReport,
     ShadowRow,
 )
@@ -177,6 +178,7 @@ __all__ = [
     "Severity",
     "Shadow",
     "ShadowBatch",
+    "ShadowGroup",
     "ShadowReport",
     "ShadowRow",
     "Stage",

@@ -60,6 +60,17 @@ class ShadowRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowGroup:
+    """How both decide about one level of a protected column (None: no value there); figures as in ``ShadowReport``."""
+
+    column: str
+    level: str | None
+    rows: int
+    agreement: Figure
+    mean_difference: Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
     """Milliseconds a row: half of the rows took at most ``p50_ms``, 99 of 100 at most ``p99_ms``.
 
@@ -78,6 +89,7 @@ class ShadowReport:
     unit, ``distance`` the KS distance of the two score distributions (0-1). ``champion_bins`` and ``shadow_bins`` count rows
     between ``edges``. ``rows`` are the newest of ``all_rows``. ``labelled_rows`` of them have a label; ``rows_needed``
     labelled live rows are needed before the gate can say anything, as far as is known (None: not known, or enough).
+    ``groups`` are levels of protected columns, those with the least agreement first.
     """
 
     model: str
@@ -88,8 +100,8 @@ class ShadowReport:
     all_rows: int
     batches: int
     rows_min: int
-    since: datetime | None
-    until: datetime | None
+    first_scored_at: datetime | None
+    last_scored_at: datetime | None
     agreement: Figure
     mean_difference: Figure
     distance: Figure
@@ -97,6 +109,7 @@ class ShadowReport:
     champion_bins: tuple[int, ...]
     shadow_bins: tuple[int, ...]
     most_different: tuple[ShadowRow, ...]
+    groups: tuple[ShadowGroup, ...]
     champion_latency: Latency
     shadow_latency: Latency
     errors: int

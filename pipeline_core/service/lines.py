@@ -157,14 +157,14 @@ def _shadow(content: Content) -> list[str]:
     until = f" until {_day(kept['ended_at'])}" if kept["ended_at"] else ""
     said = [
         f"Version {content['version']} in shadow {beside} since {_day(kept['started_at'])}{until}: {rows:,} live rows of"
-        f" {content['batches']} batches (by {_plain(kept['started_by'])}: {_plain(kept['reason'])})"
+        f" {content['batches']} {'batch' if content['batches'] == 1 else 'batches'} (by {_plain(kept['started_by'])}: {_plain(kept['reason'])})"
     ]
     if rows < content["rows_min"]:
         said.append(f"  too few to say much: {content['rows_min']:,} rows are asked for (window_rows_min)")
     for name, key in (("agree on", "agreement"), ("mean difference", "mean_difference"), ("KS distance", "distance")):
         said.append(f"  {name}: {figure(content[key])}")
     if content["errors"]:
-        said.append(f"  failed on {content['errors']} batches, the last time: {_plain(content['last_error'])}")
+        said.append(f"  failures: {content['errors']}, the last one: {_plain(content['last_error'])}")
     said += table(
         ("ms a row", "p50", "p99"),
         ((n, *(figure(content[f"{n}_latency"][q]) for q in ("p50_ms", "p99_ms"))) for n in ("champion", "shadow")),

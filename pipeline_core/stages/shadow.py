@@ -7,12 +7,13 @@ Pure: pairs of predictions and times in, figures out. Neighbours: ``gate`` judge
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline_core.errors import InvalidDefinition, Refused
 from pipeline_core.records import (
@@ -23,6 +24,7 @@ from pipeline_core.records import (
     NotMeasured,
     Shadow,
     ShadowBatch,
+    ShadowGroup,
     ShadowRow,
     Stage,
     Task,
@@ -33,6 +35,7 @@ from pipeline_core.stats.intervals import LEVEL, normal_quantile, wilson
 BINS = 20
 DIFFERENT_MAX = 200
 """Rows that are listed as those where the two differ most."""
+GROUPS_MAX = 12
 
 _NO_ROWS = NotMeasured(reason="no live row was scored by both yet")
 _NO_DECISION = NotMeasured(reason="a predicted number is no decision; see the mean difference")
@@ -170,6 +173,52 @@ def _most_different(pairs: pa.Table, moves: Floats) -> tuple[ShadowRow, ...]:
             shadow_prediction=row["shadow_prediction"],
         )
         for row in pairs.take(pa.array(order)).to_pylist()
+    )
+
+
+def groups(pairs: pa.Table, protected: Mapping[str, pa.Array], *, task: Task, least: int) -> tuple[ShadowGroup, ...]:
+    """Compare what two models said level by level of protected columns.
+
+    Parameters
+    ----------
+    pairs : pa.Table
+        As ``sides`` takes them.
+    protected : mapping of str to pa.Array
+        Column name to the level of each pair's row (null: no value).
+    task : Task
+        What is predicted.
+    least : int
+        Rows that a level must have to be told.
+
+    Returns
+    -------
+    tuple of ShadowGroup
+        At most 12; those with the least agreement (regression: the largest difference) first.
+    """
+    found = []
+    for column, levels in protected.items():
+        for level in pc.unique(levels).to_pylist():
+            inside = pairs.filter(pc.is_null(levels) if level is None else pc.equal(levels, level))
+            if inside.num_rows < least:
+                continue
+            both = sides(inside, task=task)
+            found.append(
+                ShadowGroup(
+                    column=column,
+                    level=level,
+                    rows=both.rows,
+                    agreement=both.agreement,
+                    mean_difference=both.mean_difference,
+                )
+            )
+    return tuple(sorted(found, key=_least_alike)[:GROUPS_MAX])
+
+
+def _least_alike(group: ShadowGroup) -> tuple[float, float]:
+    agreed, moved = group.agreement, group.mean_difference
+    return (
+        agreed.value if isinstance(agreed, Measured) else 0.0,
+        -abs(moved.value) if isinstance(moved, Measured) else 0.0,
     )
 
 

@@ -27,15 +27,15 @@ _SAID = pa.schema([
 
 _PAIRS = """
 WITH once AS (
-    SELECT p.row_id, p.batch_id, p.event_at, p.score, p.prediction, s.score AS shadow_score,
-           s.prediction AS shadow_prediction, b.sequence, p.row_number
+    SELECT p.row_id, p.batch_id, p.row_number, p.event_at, p.score, p.prediction, s.score AS shadow_score,
+           s.prediction AS shadow_prediction, b.sequence
     FROM shadow_predictions s
     JOIN predictions p ON p.model = s.model AND p.batch_id = s.batch_id AND p.row_number = s.row_number
     JOIN batches b ON b.model = s.model AND b.batch_id = s.batch_id
     WHERE s.model = $model AND s.version = $version AND p.version = $champion
       AND NOT list_contains($made_from::VARCHAR[], s.batch_id)
     QUALIFY row_number() OVER (PARTITION BY p.row_id ORDER BY b.sequence DESC, p.row_number DESC) = 1)
-SELECT o.* EXCLUDE (sequence, row_number), l.value AS label, count(*) OVER () AS all_rows
+SELECT o.* EXCLUDE (sequence), l.value AS label, count(*) OVER () AS all_rows
 FROM once o LEFT JOIN labels l ON l.model = $model AND l.newest AND l.row_id = o.row_id
 ORDER BY o.sequence DESC, o.row_number DESC LIMIT $limit
 """
@@ -198,7 +198,7 @@ class Shadows:
         Returns
         -------
         pa.Table
-            Columns row_id, batch_id, event_at, score, prediction, shadow_score, shadow_prediction, label, and all_rows:
+            Columns row_id, batch_id, row_number, event_at, score, prediction, shadow_score, shadow_prediction, label, and all_rows:
             how many there are without the limit. A row that came twice counts once, as it came last.
         """
         asked = {"model": model, "version": version, "champion": champion, "made_from": list(made_from), "limit": limit}

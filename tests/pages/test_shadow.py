@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.release import shadowwords
+from pages.ui import verdicts
+from pages.ui.wording import State
 from pipeline_core.flows import intake, release, shadow
 from pipeline_core.flows.compute import in_process
 from pipeline_core.store.home import Store
@@ -66,6 +69,9 @@ def test_it_says_how_far_they_agree_and_lists_where_they_differ(home: Store, vis
     assert len(table) == 200
     assert table["Row"].iloc[0] == found.most_different[0].row_id
     assert table["Score of v2"].iloc[0] == found.most_different[0].shadow_score
+    groups = next(t.value for t in at.dataframe if "Group" in t.value.columns)
+    assert sorted(groups["Group"]) == ["gender: f", "gender: m"]
+    assert groups["Rows"].sum() == 500
     assert any("KS distance" in str(chart.proto) for chart in at.get("plotly_chart"))
 
 
@@ -79,6 +85,10 @@ def test_the_gate_is_asked_by_a_button_and_moves_nothing(home: Store, visit: Vis
     live = home.shadows.list(loans.MODEL)[0].live
     assert live is not None
     assert live.rows == 500
+    found = shadow.report(home, loans.MODEL)
+    assert shadowwords.state(found) is verdicts.state(live)
+    assert shadowwords.state(replace(found, shadow=replace(found.shadow, live=None))) is State.UNKNOWN
+    assert shadowwords.state(replace(found, errors=1)) is State.WATCH
     assert "**The gate on 500 labelled live rows**" in loans.said(at)
     assert home.models.verdict(loans.MODEL, 2) is None
     assert at.button(key="promote").disabled

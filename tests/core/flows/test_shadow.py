@@ -70,6 +70,13 @@ def test_the_shadow_scores_every_batch_and_the_answer_does_not_change(store: Sto
     assert found.mean_difference.value == pytest.approx(moves.mean(), abs=1e-12)
     assert isinstance(found.agreement, Measured)
     assert found.agreement.value == np.mean(np.array(said["prediction"]) == np.array(spoken["prediction"]))
+    assert {g.level: g.rows for g in found.groups} == {
+        level: rows["c006"].to_pylist().count(level) for level in ("f", "m")
+    }
+    for group in found.groups:
+        inside = np.array(rows["c006"]) == group.level
+        assert isinstance(group.mean_difference, Measured)
+        assert group.mean_difference.value == pytest.approx(moves[inside].mean(), abs=1e-12)
     widest = found.most_different[0]
     place = int(np.abs(moves).argmax())
     assert (widest.row_id, widest.shadow_score) == (rows["row_id"][place].as_py(), said["score"][place].as_py())
