@@ -19,6 +19,7 @@ from pipeline_core.policy import Policy
 from pipeline_core.records import Decision, Measured, NotMeasured, Stage, Task
 from pipeline_core.stages import serving
 from pipeline_core.store.home import Store
+from pipeline_core.store.scratch import Part
 from tests.core import modelling
 from tests.core.flows import homes
 
@@ -300,3 +301,11 @@ def test_only_the_newest_rows_are_laid_side_by_side(store: Store) -> None:
     pairs = store.shadows.pairs(MODEL, version=2, champion=1, limit=30)
     assert (pairs.num_rows, pc.unique(pairs["all_rows"]).to_pylist()) == (30, [200])
     assert pc.unique(pairs["batch_id"]).to_pylist() == ["b-0003"]
+
+
+def test_a_replay_begins_without_a_shadow(store: Store) -> None:
+    shadow.start(store, MODEL, version=2, **WHO)
+    with store.scratch(Part(model=MODEL, version=1, batches=("b-0001",))) as scratch:
+        assert scratch.shadows.list(MODEL) == ()
+        intake.score(scratch, MODEL, batch_id="b-0001")
+        assert scratch.shadows.batches(MODEL, 2) == ()
