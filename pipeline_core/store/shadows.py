@@ -15,7 +15,7 @@ from pipeline_core.errors import Stale
 from pipeline_core.records import Shadow, ShadowBatch, dump_text, load
 from pipeline_core.store.database import Database
 
-PAIRS_MAX = 100_000
+PAIRS_MAX = 50_000
 """Newest rows that are laid side by side: more say no more about agreement, and a page would wait for them."""
 
 _SAID = pa.schema([
