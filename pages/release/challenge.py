@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import blocks, evidence, moves, reads, rulings, standing, words
+from pages.release import blocks, evidence, moves, reads, rulings, shadow, standing, words
 from pages.ui import panels, session, verdicts
 from pages.ui.wording import State
 
@@ -52,3 +52,4 @@ with left:
 if verdict is not None:
     evidence.curves(verdict)
     evidence.figures(verdict)
+shadow.block(version, shelf, schema)

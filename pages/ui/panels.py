@@ -280,6 +280,7 @@ def download_csv(label: str, rows: Rows, *, name: str, key: str) -> None:
 _VERBS = {
     "train": "Training",
     "challenge": "Challenge of",
+    "shadow": "Comparing live rows of",
     "check": "Checking",
     "replay": "Replaying a history of",
     "demo": "Building the demo",

@@ -11,7 +11,7 @@ from datetime import datetime
 import plotly.graph_objects as go
 
 from pages.ui import charts, wording
-from pipeline_core.records import Measured, ModelVersion, Promotion, Stage, Verdict
+from pipeline_core.records import Measured, ModelVersion, Promotion, ShadowReport, Stage, Verdict
 
 SHADES = ("#868E96", "#ADB5BD", "#5C636A", "#C9CED3")
 ROW_PX = 26
@@ -125,3 +125,26 @@ def verdict_dots(verdict: Verdict, *, title: str) -> go.Figure:
             font={"size": 11},
         )  # fmt: skip
     return figure
+
+
+def score_bins(report: ShadowReport, *, title: str, axis: str) -> go.Figure:
+    """Share of live rows per bin of scores, champion blue and challenger orange, as outlines over the same bins."""
+    sides = (
+        (charts.CHAMPION, f"v{report.champion} champion", report.champion_bins),
+        (charts.CHALLENGER, f"v{report.version} in shadow", report.shadow_bins),
+    )
+    traces = [
+        {
+            "type": "scatter", "mode": "lines", "line": {"color": colour, "width": 2, "shape": "hv"}, "fill": "tozeroy",
+            "fillcolor": charts.faded(colour, 0.12), "x": list(report.edges), "y": [n / report.rows for n in (*bins, bins[-1])],
+            "customdata": [*bins, bins[-1]],
+            "hovertemplate": "from %{x:.3~g}: %{y:.1%}, %{customdata:,} rows<extra>" + name + "</extra>",
+        }
+        for colour, name, bins in sides
+    ]  # fmt: skip
+    layout = {
+        "xaxis": {"title": {"text": axis}},
+        "yaxis": {"title": {"text": "Share of rows"}, "tickformat": ".0%", "rangemode": "tozero"},
+    }
+    key = charts.key([(colour, name) for colour, name, _ in sides])
+    return charts.drawn(traces, layout, title=title, height=300, subtitle=key)

@@ -7,12 +7,14 @@ champion that scores here. It refuses to score what is quarantined.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_core.errors import InvalidDefinition, NotEnough, Quarantined
+from pipeline_core.flows import shadow
 from pipeline_core.flows.arrival import first_error, receive
 from pipeline_core.flows.definition import Definition, Preview, define, preview
 from pipeline_core.flows.labelling import labels
@@ -46,7 +48,7 @@ def score(
     source: str | None = None,
     reading: Reading | None = None,
 ) -> ScoringReport:
-    """Let the champion score a batch and log what it says, once.
+    """Let the champion score a batch and log what it says, once; a shadow scores it after that, unseen.
 
     Parameters
     ----------
@@ -91,14 +93,18 @@ def score(
             f"Batch {batch.batch_id} of {model!r} is {batch.status} and is not scored. {first_error(batch.findings)} Send a"
             " corrected file."
         )
-    already = store.signals.has_predictions(model, champion.version, batch_id=batch.batch_id)
+    already, took_ms = store.signals.has_predictions(model, champion.version, batch_id=batch.batch_id), None
     if not already:
         schema = store.models.schema(model, champion.schema_version)
-        rows = store.batches.read_rows(model, batch.batch_id)
-        said = serving.predict(loaded(store, champion), rows, schema)
+        rows, pipeline = store.batches.read_rows(model, batch.batch_id), loaded(store, champion)
+        began = time.perf_counter()
+        said = serving.predict(pipeline, rows, schema)
+        took_ms = (time.perf_counter() - began) * 1_000
         added = store.signals.add_predictions(model, champion.version, batch_id=batch.batch_id, predictions=said)
         already = not added
-    return _report(store, batch, champion, already=already)
+    report = _report(store, batch, champion, already=already)
+    shadow.follow(store, model, batch.batch_id, champion=champion, champion_ms=took_ms)
+    return report
 
 
 def predictions_of(store: Store, model: str, batch_id: str, *, version: int | None = None) -> pa.Table:

@@ -10,6 +10,8 @@ import hashlib
 import json
 import math
 import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -60,23 +62,63 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     """
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     challenger = _challenger(store, model, version, champion)
-    rival = _rival(store, challenger, champion)
-    rows = _unseen_rows(store, challenger, rival)
+    against = rival(store, challenger, champion)
+    rows = _unseen_rows(store, challenger, against)
     if not rows.num_rows:
         raise NotEnough(
             f"Model {model!r} has no labelled row that version {challenger.version}"
-            f"{f' and version {rival.version}' if rival else ''} was not fitted on. Receive newer rows with labels."
+            f"{f' and version {against.version}' if against else ''} was not fitted on. Receive newer rows with labels."
         )
+    verdict = _verdict(store, challenger, champion, rows=rows)
+    verdict = replace(verdict, epoch=epoch, reasons=(*verdict.reasons, *_tries(store, challenger, epoch)))
+    store.models.add_verdict(verdict)
+    return verdict
+
+
+def on_batches(store: Store, challenger: ModelVersion, champion: ModelVersion, *, batches: Sequence[str]) -> Verdict:
+    """Let the gate compare two versions on the labelled rows of some batches that neither was fitted on; nothing is kept.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    challenger, champion : ModelVersion
+        Of one model; ``rival`` gives the champion.
+    batches : sequence of str
+        Ids of accepted batches.
+
+    Returns
+    -------
+    Verdict
+        It promotes nothing: the registry asks for one on all rows.
+
+    Raises
+    ------
+    NotEnough
+        There is no such row.
+    ArtifactRejected
+        A model file is not what it should be.
+    """
+    rows = _unseen_rows(store, challenger, champion, batches=batches)
+    if not rows.num_rows:
+        raise NotEnough(
+            f"No labelled row of {len(batches)} batches is one that versions {challenger.version} and {champion.version} of"
+            f" model {challenger.model!r} were not fitted on. Receive newer rows with labels."
+        )
+    return _verdict(store, challenger, champion, rows=rows)
+
+
+def _verdict(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> Verdict:
     outcome = _judged(store, challenger, champion, rows=rows)
     events = pc.min_max(rows.column("event_at")).as_py()
-    verdict = Verdict(
+    return Verdict(
         verdict_id=f"verdict-{uuid.uuid4().hex[:12]}",
-        model=model,
+        model=challenger.model,
         version=challenger.version,
         champion=champion.version if champion else None,
-        epoch=epoch,
+        epoch=store.models.epoch(challenger.model),
         verdict=outcome.decision,
-        reasons=(*outcome.reasons, *_tries(store, challenger, epoch)),
+        reasons=outcome.reasons,
         metrics=outcome.metrics,
         rows=outcome.rows,
         sha256=_digest(rows),
@@ -87,8 +129,6 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
         challenger_curves=outcome.challenger_curves,
         decided_at=store.now(),
     )
-    store.models.add_verdict(verdict)
-    return verdict
 
 
 def _challenger(store: Store, model: str, version: int | None, champion: ModelVersion | None) -> ModelVersion:
@@ -109,8 +149,23 @@ def _schema(store: Store, version: ModelVersion) -> Schema:
     return store.models.schema(version.model, version.schema_version)
 
 
-def _rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None) -> ModelVersion | None:
-    """Give the champion where it predicts the same classes, whichever of two the score is of."""
+def rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None) -> ModelVersion | None:
+    """Give the champion where it predicts the same classes, whichever of two the score is of.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    challenger : ModelVersion
+        Who would replace it.
+    champion : ModelVersion or None
+        Who is champion.
+
+    Returns
+    -------
+    ModelVersion or None
+        None where there is nobody to compare with.
+    """
     if champion is None:
         return None
     ours, theirs = _schema(store, challenger), _schema(store, champion)
@@ -121,8 +176,8 @@ def _rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None
 def _judged(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> gate.Outcome:
     schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
     said = _said(store, challenger, rows, asked=schema)
-    rival = _rival(store, challenger, champion)
-    if champion is not None and rival is None:
+    against = rival(store, challenger, champion)
+    if champion is not None and against is None:
         theirs = _schema(store, champion)
         reason = (
             f"Version {champion.version}, the champion, predicts {_question(theirs)}, and this version {_question(schema)},"
@@ -130,7 +185,7 @@ def _judged(store: Store, challenger: ModelVersion, champion: ModelVersion | Non
             " question as a model of its own."
         )
         return gate.incomparable(labels, said, reason=reason, schema=schema, policy=store.policy)
-    theirs_said = _said(store, rival, rows, asked=schema) if rival else None
+    theirs_said = _said(store, against, rows, asked=schema) if against else None
     return gate.compare(labels, said, champion=theirs_said, schema=schema, policy=store.policy)
 
 
@@ -179,7 +234,7 @@ def evidence(store: Store, verdict: Verdict) -> str:
     challenger = store.models.version(verdict.model, verdict.version)
     champion = store.models.version(verdict.model, verdict.champion) if verdict.champion is not None else None
     until = verdict.last_event_at + _INSTANT if verdict.last_event_at else None
-    return _digest(_unseen_rows(store, challenger, _rival(store, challenger, champion), until=until))
+    return _digest(_unseen_rows(store, challenger, rival(store, challenger, champion), until=until))
 
 
 def _digest(rows: pa.Table) -> str:
@@ -190,7 +245,12 @@ def _digest(rows: pa.Table) -> str:
 
 
 def _unseen_rows(
-    store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, until: datetime | None = None
+    store: Store,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    until: datetime | None = None,
+    batches: Sequence[str] | None = None,
 ) -> pa.Table:
     datasets = [v.dataset for v in (challenger, champion) if v]
     starts = [d.holdout_from for d in datasets if d.holdout_from]
@@ -205,6 +265,7 @@ def _unseen_rows(
             until=until,
             limit=math.ceil(wanted / max(min(shares), 0.001)) if shares else wanted,
             newest=True,
+            batch_ids=batches,
         )
         rows = pq.read_table(path)
     for version in (challenger, champion):
@@ -214,7 +275,7 @@ def _unseen_rows(
     if shares and until is None and rows.num_rows:
         # the newest rows may all have been fitted on; ended where the verdict ends, the choice can be made again
         last = pc.max(rows.column("event_at")).as_py().replace(tzinfo=UTC)
-        return _unseen_rows(store, challenger, champion, until=last + _INSTANT)
+        return _unseen_rows(store, challenger, champion, until=last + _INSTANT, batches=batches)
     return rows
 
 

@@ -66,6 +66,14 @@ from pipeline_core.records.release import (
     Run,
     Verdict,
 )
+from pipeline_core.records.shadow import (
+    Latency,
+    Shadow,
+    ShadowBatch,
+    ShadowGroup,
+    ShadowReport,
+    ShadowRow,
+)
 from pipeline_core.records.watch import (
     Alert,
     BaselineChoice,
@@ -144,6 +152,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "LabelReport",
+    "Latency",
     "Lineage",
     "Loss",
     "Measure",
@@ -167,6 +176,11 @@ __all__ = [
     "Season",
     "SegmentDrift",
     "Severity",
+    "Shadow",
+    "ShadowBatch",
+    "ShadowGroup",
+    "ShadowReport",
+    "ShadowRow",
     "Stage",
     "Task",
     "TimeUnit",

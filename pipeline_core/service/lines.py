@@ -151,6 +151,35 @@ def _challenge(content: Content) -> list[str]:
     return [*said, *table(("metric", "champion", "challenger", "difference"), rows)]
 
 
+def _shadow(content: Content) -> list[str]:
+    kept, rows = content["shadow"], content["rows"]
+    beside = f"beside champion {content['champion']}" if content["champion"] is not None else "beside nobody comparable"
+    until = f" until {_day(kept['ended_at'])}" if kept["ended_at"] else ""
+    said = [
+        f"Version {content['version']} in shadow {beside} since {_day(kept['started_at'])}{until}: {rows:,} live rows of"
+        f" {content['batches']} {'batch' if content['batches'] == 1 else 'batches'} (by {_plain(kept['started_by'])}: {_plain(kept['reason'])})"
+    ]
+    if rows < content["rows_min"]:
+        said.append(f"  too few to say much: {content['rows_min']:,} rows are asked for (window_rows_min)")
+    for name, key in (("agree on", "agreement"), ("mean difference", "mean_difference"), ("KS distance", "distance")):
+        said.append(f"  {name}: {figure(content[key])}")
+    if content["errors"]:
+        said.append(f"  failures: {content['errors']}, the last one: {_plain(content['last_error'])}")
+    said += table(
+        ("ms a row", "p50", "p99"),
+        ((n, *(figure(content[f"{n}_latency"][q]) for q in ("p50_ms", "p99_ms"))) for n in ("champion", "shadow")),
+    )
+    needed = f" of about {content['rows_needed']:,} that the gate needs" if content["rows_needed"] else ""
+    said.append(f"Labelled so far: {content['labelled_rows']:,} live rows{needed}")
+    if kept["live"]:
+        said.append(f"The gate on {kept['live']['rows']:,} labelled live rows: {kept['live']['verdict']}")
+        said += [f"  {_plain(reason)}" for reason in kept["live"]["reasons"]]
+    header = ("differ most: row", "batch", "champion", "shadow")
+    keys = ("row_id", "batch_id", "champion_score", "shadow_score")
+    different = [[row[key] for key in keys] for row in content["most_different"][:FEATURES_SHOWN]]
+    return [*said, *(table(header, different) if different else [])]
+
+
 def _promotion(content: Content) -> list[str]:
     before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
     return [
@@ -344,6 +373,7 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "restore": _restore,
     "train": _train,
     "challenge": _challenge,
+    "shadow": _shadow,
     "promote": _promotion,
     "rollback": _promotion,
     "score": _score,

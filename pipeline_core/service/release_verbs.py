@@ -1,4 +1,4 @@
-"""The verbs of a release: train, challenge, promote, rollback, lineage.
+"""The verbs of a release: train, challenge, shadow, promote, rollback, lineage.
 
 Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them. It turns text into arguments, nothing else.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline_core.flows import release
+from pipeline_core.errors import InvalidDefinition
+from pipeline_core.flows import release, shadow
 from pipeline_core.records import Decision
 from pipeline_core.service.asking import Call, Option, Verb
 from pipeline_core.store.home import Store
@@ -29,6 +30,24 @@ def _promote(store: Store, call: Call) -> object:
 
 def _rollback(store: Store, call: Call) -> object:
     return release.rollback(store, call.model, **call.arguments)
+
+
+def _shadow(store: Store, call: Call) -> object:
+    said = call.arguments
+    version, by, reason = said.get("version"), said.get("by") or "", said.get("reason") or ""
+    if said.get("stop"):
+        if version is not None:
+            raise InvalidDefinition(
+                "Either --version N to start a shadow or --stop to end it; both were given. Choose one."
+            )
+        return shadow.stop(store, call.model, by=by, reason=reason)
+    if version is not None:
+        return shadow.start(store, call.model, version=version, by=by, reason=reason)
+    if by or reason:
+        raise InvalidDefinition(
+            "A name or a reason was given, but not what to do: say --version N to start, or --stop."
+        )
+    return shadow.compare(store, call.model)
 
 
 def _lineage(store: Store, call: Call) -> object:
@@ -53,6 +72,17 @@ RELEASE: Mapping[str, Verb] = {
         no=lambda record: record.verdict is not Decision.PROMOTE,
         long=True,
         options={"version": Option(kind="whole", help="the version (the newest one that is not champion)")},
+    ),
+    "shadow": Verb(
+        summary="let a challenger score beside the champion, unseen by callers; without an option: how the two compare",
+        run=_shadow,
+        long=True,
+        options={
+            "version": Option(kind="whole", help="start: this challenger scores what the champion scores"),
+            "stop": Option(kind="flag", help="end it; what was scored stays"),
+            "by": Option(help="who starts or stops it"),
+            "reason": Option(help="why, in a sentence"),
+        },
     ),
     "promote": Verb(
         summary="make a version champion; refused without a passing verdict",

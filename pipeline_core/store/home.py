@@ -38,6 +38,7 @@ from pipeline_core.store.models import Models
 from pipeline_core.store.ownership import Ownership, take
 from pipeline_core.store.repeats import Repeats
 from pipeline_core.store.scratch import Part, Side, copy_model
+from pipeline_core.store.shadows import Shadows
 from pipeline_core.store.signals import Signals
 
 LOGGER = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Store:
         What ``policy.toml`` in the folder said when it was opened.
     files : Folders
         Where things lie; ``files.lost_raw`` finds a file as received.
-    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds
+    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds, choices, shadows
         The rooms.
     """
 
@@ -89,6 +90,7 @@ class Store:
         self.jobs = Jobs(database)
         self.feeds = Feeds(database)
         self.choices = Choices(database)
+        self.shadows = Shadows(database)
 
     @classmethod
     def open(

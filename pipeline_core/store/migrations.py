@@ -58,6 +58,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("CREATE TABLE batch_days (model VARCHAR, batch_id VARCHAR, day DATE, row_count BIGINT)",),
     ("CREATE TABLE baseline_choices (model VARCHAR, number INTEGER, record JSON, PRIMARY KEY (model, number))",),
+    (
+        "CREATE TABLE shadows (model VARCHAR, number INTEGER, version INTEGER, record JSON, PRIMARY KEY (model, number))",
+        "CREATE TABLE shadow_batches (model VARCHAR, version INTEGER, batch_id VARCHAR, failed BOOLEAN, record JSON)",
+        """CREATE TABLE shadow_predictions (
+            model VARCHAR, version INTEGER, batch_id VARCHAR, row_number BIGINT, row_id VARCHAR, prediction VARCHAR,
+            score DOUBLE)""",
+    ),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -67,5 +74,6 @@ MODEL_TABLES: tuple[str, ...] = (
     "batch_days",
     "baseline_choices",
     "feeds",
+    "shadows", "shadow_batches", "shadow_predictions",
 )  # fmt: skip
 """Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

@@ -1,7 +1,7 @@
 """A copy of one model in a scratch home, as it stood when a version was made: what a replay works on.
 
 The rows of batches are linked, not copied; records, counts, measures, labels and the version's own files come along.
-What was said since (predictions, windows, alerts, feeds, verdicts) stays behind. Neighbours: ``home`` opens both sides,
+What was said since (predictions, windows, alerts, feeds, verdicts, shadows) stays behind. Neighbours: ``home`` opens both sides,
 ``migrations`` names the tables, ``flows`` says which batches belong to the version. It refuses to write to the home
 that it copies from.
 """
@@ -24,7 +24,9 @@ from pipeline_core.store.day_counts import put_days
 from pipeline_core.store.files import Folders
 from pipeline_core.store.migrations import MODEL_TABLES
 
-LEFT_BEHIND = frozenset({"predictions", "watches", "windows", "alerts", "feeds", "verdicts"})
+LEFT_BEHIND = frozenset({
+    "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "shadows", "shadow_batches", "shadow_predictions",
+})  # fmt: skip
 """Tables that tell what was said since, or where batches come from: a scratch home begins without them."""
 
 _OF_VERSION = frozenset({"aliases", "versions", "promotions", "baseline_counts"})

@@ -30,12 +30,13 @@ def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "
 
 def test_the_verbs_are_those_of_the_product() -> None:
     assert set(VERBS) == {
-        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "demo",
+        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "shadow", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "demo",
         "status", "source add", "source list", "source run", "source change", "source remove",
     }  # fmt: skip
     assert {name for name, verb in VERBS.items() if verb.long} == {
         "train",
         "challenge",
+        "shadow",
         "check",
         "replay",
         "demo",
@@ -90,6 +91,20 @@ def test_when_the_answer_is_no(verb: str, record: object, no: bool) -> None:
     assert VERBS[verb].no(record) is no
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"version": 2, "stop": True}, "both were given"),
+        ({"by": "Ada"}, "but not what to do"),
+        ({"version": 2}, "a name and a reason"),
+    ],
+)
+def test_a_shadow_is_asked_for_clearly(champion: Host, arguments: dict[str, Any], said: str) -> None:
+    do(champion, "train", estimator="logistic_regression")
+    with pytest.raises(InvalidDefinition, match=said):
+        do(champion, "shadow", **arguments)
+
+
 def test_event_times_are_told_in_the_users_own_unit() -> None:
     content = {"windows": [{"start": "1970-01-11T00:00:00Z", "end": "1970-01-11T12:00:00Z"}], "at": "2025-01-01"}
     assert in_own_unit(content, TimeUnit.DAY) == {"windows": [{"start": 10, "end": 10.5}], "at": "2025-01-01"}
@@ -118,6 +133,13 @@ def test_the_loop_by_verbs(held: Host, files: Files) -> None:
     second = do(held, "train", estimator="logistic_regression")
     assert second.content["version"] == 2
     assert do(held, "challenge").content["verdict"] in {"promote", "keep", "insufficient"}
+    started = do(held, "shadow", version=2, by="Ada", reason="before it goes out")
+    assert (started.code, started.content["rows"], started.content["shadow"]["started_by"]) == (0, 0, "Ada")
+    again = do(held, "score", batch=scored.content["batch_id"])
+    assert (again.code, again.content) == (0, scored.content | {"already_scored": True})
+    beside = do(held, "shadow").content
+    assert (beside["version"], beside["champion"], beside["errors"]) == (2, 1, 0)
+    assert do(held, "shadow", stop=True).content["shadow"]["ended_at"] is not None
     assert do(held, "receive", file=files.broken).code == 1
     assert [m["model"] for m in do(held, "status", model=None).content["models"]] == ["loans"]
 
