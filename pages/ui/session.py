@@ -157,7 +157,9 @@ def name_model(names: tuple[str, ...]) -> int | None:
     if "unknown_model" in st.session_state:
         return 0
     if not any(name in names for name in (st.session_state.get("model"), st.query_params.get("model"))):
-        st.query_params["model"] = names[0]
+        # a widget that is there already is asked through its state, and one to come through the address
+        target: Any = st.session_state if "model" in st.session_state else st.query_params
+        target["model"] = names[0]
     return None
 
 
