@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_core.errors import NotFound, Refused
-from pipeline_core.flows import release
+from pipeline_core.flows.lineage import lineage as descent_of
 from pipeline_core.records import BatchStatus, Decision, Lineage, ModelVersion, Promotion, Stage, Verdict, dump
 from pipeline_core.stages import registry
 from pipeline_core.store.home import Store
@@ -101,7 +101,7 @@ def lineage(store: Store, model: str) -> Lineage | None:
     """Read where the champion comes from; None while there is no champion."""
     if store.models.champion(model) is None:
         return None
-    return release.lineage(store, model)
+    return descent_of(store, model)
 
 
 def belongings(store: Store, model: str) -> dict[str, int]:

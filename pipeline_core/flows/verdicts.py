@@ -19,8 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
+from pipeline_core.flows import overlaps
+from pipeline_core.flows.datasets import standing
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import ModelVersion, Schema, Task, Verdict
+from pipeline_core.records import ModelVersion, Overlap, Schema, Task, Verdict
 from pipeline_core.stages import gate, serving, training
 from pipeline_core.store.home import Store
 
@@ -61,7 +63,7 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     challenger = _challenger(store, model, version, champion)
     rival = _rival(store, challenger, champion)
-    rows = _unseen_rows(store, challenger, rival)
+    rows, overlap = _evidence_rows(store, challenger, rival)
     if not rows.num_rows:
         raise NotEnough(
             f"Model {model!r} has no labelled row that version {challenger.version}"
@@ -85,6 +87,7 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
         rows_needed=outcome.rows_needed,
         champion_curves=outcome.champion_curves,
         challenger_curves=outcome.challenger_curves,
+        overlap=overlap,
         decided_at=store.now(),
     )
     store.models.add_verdict(verdict)
@@ -159,10 +162,11 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def evidence(store: Store, verdict: Verdict) -> str:
+def evidence(store: Store, verdict: Verdict, *, as_of: datetime | None = None) -> str:
     """Name the rows that a verdict would rest on if its question were asked again now, up to its last event.
 
-    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is.
+    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is,
+    unless the question is asked as it stood then.
 
     Parameters
     ----------
@@ -170,6 +174,8 @@ def evidence(store: Store, verdict: Verdict) -> str:
         The home.
     verdict : Verdict
         The latest one on its version, of the present champion.
+    as_of : datetime, optional
+        Only batches that were accepted by then, and labels as they were known.
 
     Returns
     -------
@@ -179,7 +185,8 @@ def evidence(store: Store, verdict: Verdict) -> str:
     challenger = store.models.version(verdict.model, verdict.version)
     champion = store.models.version(verdict.model, verdict.champion) if verdict.champion is not None else None
     until = verdict.last_event_at + _INSTANT if verdict.last_event_at else None
-    return _digest(_unseen_rows(store, challenger, _rival(store, challenger, champion), until=until))
+    rows, _ = _evidence_rows(store, challenger, _rival(store, challenger, champion), until=until, as_of=as_of)
+    return _digest(rows)
 
 
 def _digest(rows: pa.Table) -> str:
@@ -189,8 +196,26 @@ def _digest(rows: pa.Table) -> str:
     return hashlib.sha256(json.dumps(columns, ensure_ascii=True).encode()).hexdigest()
 
 
+def _evidence_rows(
+    store: Store,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    until: datetime | None = None,
+    as_of: datetime | None = None,
+) -> tuple[pa.Table, Overlap]:
+    """Give the rows to judge on, less those that came again after one of the two was fitted on them."""
+    rows = _unseen_rows(store, challenger, champion, until=until, as_of=as_of)
+    return overlaps.without_fitted(store, (challenger, champion), rows)
+
+
 def _unseen_rows(
-    store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, until: datetime | None = None
+    store: Store,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    until: datetime | None = None,
+    as_of: datetime | None = None,
 ) -> pa.Table:
     datasets = [v.dataset for v in (challenger, champion) if v]
     starts = [d.holdout_from for d in datasets if d.holdout_from]
@@ -205,6 +230,8 @@ def _unseen_rows(
             until=until,
             limit=math.ceil(wanted / max(min(shares), 0.001)) if shares else wanted,
             newest=True,
+            as_of=as_of,
+            batch_ids=standing(store, challenger.model, as_of) if as_of else None,
         )
         rows = pq.read_table(path)
     for version in (challenger, champion):
@@ -214,7 +241,7 @@ def _unseen_rows(
     if shares and until is None and rows.num_rows:
         # the newest rows may all have been fitted on; ended where the verdict ends, the choice can be made again
         last = pc.max(rows.column("event_at")).as_py().replace(tzinfo=UTC)
-        return _unseen_rows(store, challenger, champion, until=last + _INSTANT)
+        return _unseen_rows(store, challenger, champion, until=last + _INSTANT, as_of=as_of)
     return rows
 
 

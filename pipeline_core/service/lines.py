@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline_core.service import lineage_lines
+from pipeline_core.service.lineage_lines import day, plain
+
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
 
@@ -60,12 +63,7 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of a hostile name out of the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return plain(str(value))
 
 
 def _is_number(text: str) -> bool:
@@ -76,11 +74,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _day(moment: object) -> str:
-    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
-    return str(moment)[:10] if isinstance(moment, str) else _cell(moment)
 
 
 def figure(content: Content | None) -> str:
@@ -108,10 +101,10 @@ def figure(content: Content | None) -> str:
 def _batch(content: Content) -> list[str]:
     known = " (already known)" if content.get("duplicate") else ""
     said = [f"Batch {content['batch_id']}: {content['status']}, {content['rows']:,} rows{known}"]
-    said += [f"  {f['severity']:<7}  {f['code']}: {_plain(f['message'])}" for f in content["findings"]]
+    said += [f"  {f['severity']:<7}  {f['code']}: {plain(f['message'])}" for f in content["findings"]]
     if content.get("set_aside_rows"):
         said.append(f"  {content['set_aside_rows']:,} rows were set aside and take part in nothing")
-    return [*said, *(f"  note     {_plain(note)}" for note in content.get("notes", ()))]
+    return [*said, *(f"  note     {plain(note)}" for note in content.get("notes", ()))]
 
 
 def _define(content: Content) -> list[str]:
@@ -120,7 +113,7 @@ def _define(content: Content) -> list[str]:
     counted = {role: sum(c["role"] == role for c in columns) for role in ("feature", "protected", "excluded")}
     target = next(c["name"] for c in columns if c["role"] == "target")
     said = [
-        f"Model {schema['model']}: {schema['task']}, target {_plain(target)}, {counted['feature']} features, "
+        f"Model {schema['model']}: {schema['task']}, target {plain(target)}, {counted['feature']} features, "
         f"{counted['protected']} protected, {counted['excluded']} excluded",
     ]
     said += table(("column", "type", "role"), ((c["name"], c["type"], c["role"]) for c in columns))
@@ -135,7 +128,7 @@ def _train(content: Content) -> list[str]:
     ]
     said += [f"  {name}: {figure(value)}" for name, value in content["metrics"].items()]
     top = sorted(content["shap_shares"].items(), key=lambda item: -item[1])[:FEATURES_SHOWN]
-    return [*said, "  most important: " + ", ".join(f"{_plain(name)} {share:.1%}" for name, share in top)]
+    return [*said, "  most important: " + ", ".join(f"{plain(name)} {share:.1%}" for name, share in top)]
 
 
 def _challenge(content: Content) -> list[str]:
@@ -143,7 +136,8 @@ def _challenge(content: Content) -> list[str]:
     said = [
         f"Verdict on version {content['version']} against {against}: {content['verdict']} ({content['rows']:,} rows)"
     ]
-    said += [f"  {_plain(reason)}" for reason in content["reasons"]]
+    said += [f"  {plain(reason)}" for reason in content["reasons"]]
+    said += [f"  {content['overlap']['words']}"] if content["overlap"] else []
     rows = (
         (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
@@ -154,7 +148,7 @@ def _challenge(content: Content) -> list[str]:
 def _promotion(content: Content) -> list[str]:
     before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
     return [
-        f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}"
+        f"Version {content['version']} is champion ({before}), by {plain(content['by'])}: {plain(content['reason'])}"
     ]
 
 
@@ -163,7 +157,7 @@ def _score(content: Content) -> list[str]:
     said = [f"Batch {content['batch_id']}: {content['rows']:,} rows scored by version {content['version']}{again}"]
     if content.get("mean_score") is not None:
         said.append(f"  mean score {_cell(float(content['mean_score']))}")
-    said += [f"  {_plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
+    said += [f"  {plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
     if "out" in content:
         said.append(f"  written to {content['out']}")
     return said
@@ -191,7 +185,7 @@ def _check(content: Content) -> list[str]:
             if rule["tried"]
             else ""
         )
-        said.append(f"{_plain(rule['words']).rstrip('.')}{times}.")
+        said.append(f"{plain(rule['words']).rstrip('.')}{times}.")
     rows = []
     for window in windows:
         drifted = [f["feature"] for f in window["features"] if f["drifted"]]
@@ -199,7 +193,7 @@ def _check(content: Content) -> list[str]:
         names = ", ".join(drifted[:FEATURES_SHOWN])
         shown = "-" if first is None or "reason" in first else _cell(float(first["value"]))
         rows.append((
-            _day(window["start"]),
+            day(window["start"]),
             window["rows"],
             window["alert"],
             window["weighted_drift"],
@@ -217,7 +211,7 @@ def _baseline_words(choice: Content) -> str:
         "period": f"{choice['start']} to {choice['end']}",
         "previous": "the window before",
     }[choice["kind"]]
-    return f"{what} (chosen by {_plain(choice['decided_by'])}: {_plain(choice['reason'])})"
+    return f"{what} (chosen by {plain(choice['decided_by'])}: {plain(choice['reason'])})"
 
 
 def _baseline(content: Content) -> list[str]:
@@ -229,7 +223,7 @@ def _replay(content: Content) -> list[str]:
     paged = sum(window["alert"] == "page" for window in windows)
     watched = sum(window["alert"] == "watch" for window in windows)
     said = [
-        f"Version {content['version']} over {_plain(content['source'])}: {len(windows)} windows of {content['window']}, {paged} page,"
+        f"Version {content['version']} over {plain(content['source'])}: {len(windows)} windows of {content['window']}, {paged} page,"
         f" {watched} to be watched; {content['replayed_rows']:,} of {content['rows']:,} rows replayed"
     ]
     why = {
@@ -250,7 +244,7 @@ def _replayed(window: Content) -> tuple[object, ...]:
     first = next(iter(window["realised"].values()), None)
     names = ", ".join(window["drifted_features"][:FEATURES_SHOWN])
     return (
-        _day(window["start"]),
+        day(window["start"]),
         window["rows"],
         window["alert"],
         ", ".join(window["reasons"]),
@@ -260,18 +254,6 @@ def _replayed(window: Content) -> tuple[object, ...]:
         window["top_feature"],
         names,
     )
-
-
-def _lineage(content: Content) -> list[str]:
-    dataset = content["dataset"]
-    said = [
-        f"Champion: version {content['version']}, promoted by {_plain(content['promoted_by'])} at {content['promoted_at']}: "
-        f"{_plain(content['reason'])}",
-        f"  made from {dataset['rows']:,} rows of {len(dataset['batches'])} batches, "
-        f"{_day(dataset['first_event_at'])} to {_day(dataset['last_event_at'])}, sha256 {dataset['sha256'][:12]}",
-        f"  artifact sha256 {content['artifact_sha256'][:12]}",
-    ]
-    return [*said, *(f"  {name}: {figure(value)}" for name, value in content["metrics"].items())]
 
 
 def _demo(content: Content) -> list[str]:
@@ -284,16 +266,15 @@ def _demo(content: Content) -> list[str]:
 
 def _restore(content: Content) -> list[str]:
     said = [f"{len(content['batches'])} batches are whole again: {', '.join(content['batches']) or 'none was lost'}"]
-    return [*said, *(f"  left     {_plain(left['reason'])}" for left in content["left"])]
+    return [*said, *(f"  left     {plain(left['reason'])}" for left in content["left"])]
 
 
 def _status(content: Content) -> list[str]:
     said = [
-        f"Lost: batch {b['batch_id']} of {b['model']} ({_plain(b['source'])}, {b['missing']})"
-        for b in content["losses"]
+        f"Lost: batch {b['batch_id']} of {b['model']} ({plain(b['source'])}, {b['missing']})" for b in content["losses"]
     ]
     said += ["Bring them back with: restore"] if said else []
-    return [*said, *map(_plain, content["notices"]), *_models(content)]
+    return [*said, *map(plain, content["notices"]), *_models(content)]
 
 
 def _models(content: Content) -> list[str]:
@@ -313,7 +294,7 @@ def _models(content: Content) -> list[str]:
 def _source(content: Content) -> list[str]:
     pace = f"every {content['every_s']} s while the app runs" if content["every_s"] else "only when asked"
     state = pace if content["enabled"] else "paused"
-    return [f"Source {_plain(content['name'])} ({content['kind']}) for model {content['model']}: {state}"]
+    return [f"Source {plain(content['name'])} ({content['kind']}) for model {content['model']}: {state}"]
 
 
 def _sources(content: Content) -> list[str]:
@@ -329,11 +310,11 @@ def _sources(content: Content) -> list[str]:
 
 def _source_run(content: Content) -> list[str]:
     said = [
-        f"Source {_plain(content['name'])}: {content['rows']:,} rows in {len(content['batches'])} batches, "
+        f"Source {plain(content['name'])}: {content['rows']:,} rows in {len(content['batches'])} batches, "
         f"{content['quarantined']} quarantined, {content['duplicates']} known already; {content['stopped']}"
     ]
-    said += [f"  error    {_plain(text)}" for text in content["errors"]]
-    return [*said, *(f"  note     {_plain(text)}" for text in content["notes"])]
+    said += [f"  error    {plain(text)}" for text in content["errors"]]
+    return [*said, *(f"  note     {plain(text)}" for text in content["notes"])]
 
 
 WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
@@ -351,12 +332,15 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "check": _check,
     "baseline": _baseline,
     "replay": _replay,
-    "lineage": _lineage,
+    "lineage": lambda content: lineage_lines.lineage(content, figure),
+    "dataset": lineage_lines.dataset,
+    "datasets": lambda content: lineage_lines.datasets(content, table),
+    "card": lineage_lines.card,
     "demo": _demo,
     "status": _status,
     "source add": _source,
     "source list": _sources,
     "source run": _source_run,
     "source change": _source,
-    "source remove": lambda content: [f"Source {_plain(content['name'])} is forgotten; what it brought stays."],
+    "source remove": lambda content: [f"Source {plain(content['name'])} is forgotten; what it brought stays."],
 }

@@ -58,6 +58,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("CREATE TABLE batch_days (model VARCHAR, batch_id VARCHAR, day DATE, row_count BIGINT)",),
     ("CREATE TABLE baseline_choices (model VARCHAR, number INTEGER, record JSON, PRIMARY KEY (model, number))",),
+    (
+        """CREATE TABLE datasets (
+            model VARCHAR, number INTEGER, dataset_id VARCHAR, sha256 VARCHAR, record JSON, PRIMARY KEY (model, number))""",
+        "CREATE TABLE lineage_checks (model VARCHAR, version INTEGER, record JSON)",
+    ),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -66,6 +71,8 @@ MODEL_TABLES: tuple[str, ...] = (
     "baseline_counts", "predictions", "watches", "windows", "alerts", "measures", "severities",
     "batch_days",
     "baseline_choices",
+    "datasets",
+    "lineage_checks",
     "feeds",
 )  # fmt: skip
 """Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""

@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.release import descent, reads
+from pipeline_core.flows.lineage import lineage
 from pipeline_core.flows import release
 from pipeline_core.store.home import Store
 from tests.pages import loans
@@ -36,7 +37,7 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
     answer = at.title[0].value
-    made = release.lineage(home, loans.MODEL)
+    made = lineage(home, loans.MODEL)
     auc = made.metrics["auc"]
     assert "**v1** is champion of **loans**, made from 1 batch (800 rows, 6–17 Jan 2025): " in answer
     assert f"validation AUC {auc.value:.3f} (" in answer
@@ -47,7 +48,7 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
 
 def test_the_chain_names_each_link_by_its_hash(home: Store, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "champion")
-    made = release.lineage(home, loans.MODEL)
+    made = lineage(home, loans.MODEL)
     links = descent.links(made, reads.shelf(home, loans.MODEL), kept=True)
     assert [link[0] for link in links] == ["Batches", "Dataset", "Run", "Version", "Verdict", "Promotion"]
     assert links[1][2] == f"`{made.dataset.sha256[:10]}`"
@@ -59,7 +60,7 @@ def test_the_download_is_the_lineage_record(home: Store, visit: Visit, tmp_path:
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
     assert at.get("download_button")[0].proto.label == "Download the lineage"
-    assert json.loads(reads.lineage_text(release.lineage(home, loans.MODEL)))["promoted_by"] == "Ada"
+    assert json.loads(reads.lineage_text(lineage(home, loans.MODEL)))["promoted_by"] == "Ada"
 
 
 def test_rollback_brings_the_former_champion_back(home: Store, visit: Visit, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "
 
 def test_the_verbs_are_those_of_the_product() -> None:
     assert set(VERBS) == {
-        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "demo",
+        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "card", "dataset", "datasets", "demo",
         "status", "source add", "source list", "source run", "source change", "source remove",
     }  # fmt: skip
     assert {name for name, verb in VERBS.items() if verb.long} == {
