@@ -35,7 +35,7 @@ def _picked(shelf: Shelf) -> int:
     picked = int(wanted) if wanted.isdigit() and int(wanted) in numbers else default
     if len(numbers) > 1:
         picked = st.selectbox(
-            "Version", numbers, index=numbers.index(picked), key="lineage_version", width=320,
+            "Version", numbers, index=numbers.index(picked), key="lineage_version", width=460,
             format_func=lambda n: _named(shelf, n), on_change=lambda: session.ask(version=str(st.session_state["lineage_version"])),
         )  # fmt: skip
     return picked

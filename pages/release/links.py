@@ -34,10 +34,10 @@ def _batches(lineage: Lineage, check: LineageCheck | None) -> list[Node]:
 
 
 def _batch(batch: BatchReport, part: DatasetPart | None, check: LineageCheck | None, *, row: int) -> Node:
-    gave = f"{part.rows:,} of its {batch.rows:,} rows" if part else wording.count(batch.rows, "row")
+    gave = wording.count(part.rows if part else batch.rows, "row")
     return Node(
         name=batch.batch_id, column=0, row=row, title=f"Batch {batch.batch_id}", figure=gave, sha256=batch.sha256,
-        state=_state(check, "batches", about=(batch.batch_id,)), told=(batch.source, f"received {wording.clock(batch.received_at)}"),
+        state=_state(check, "batches", about=(batch.batch_id,)), told=(batch.source, f"{wording.count(batch.rows, 'row')} in the file", f"received {wording.clock(batch.received_at)}"),
     )  # fmt: skip
 
 

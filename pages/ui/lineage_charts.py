@@ -63,7 +63,7 @@ def _box(node: Node) -> Mapping[str, Any]:
 def _label(node: Node) -> Mapping[str, Any]:
     mark = _MARKS[node.state]
     short = f"<br><span style='font-family:monospace'>{node.sha256[:HASH_SHOWN]}</span>" if node.sha256 else ""
-    text = f"{node.title}{f' {mark}' if mark else ''}<br><b>{wording.plain(node.figure, length=24)}</b>{short}"
+    text = f"{node.title}{f' {mark}' if mark else ''}<br><b>{wording.plain(node.figure, length=18)}</b>{short}"
     return {
         "x": node.column, "y": node.row, "text": text, "showarrow": False, "font": {"size": 12}, "align": "center",
         "captureevents": False,

@@ -203,8 +203,8 @@ def _limits(version: ModelVersion, schema: Schema, policy: Policy) -> CardSectio
     levels = [c.name for c in schema.features if c.type is ColumnType.CATEGORY]
     if levels:
         said.append(
-            f"A level of {_some(levels, most=6)} that no fitted row had counts as a rare one; the door reports it where more"
-            f" than {policy.unseen_share_max:.0%} of a batch has one."
+            f"A level of {_some(levels, most=6)} that no fitted row had says nothing to it; the door refuses a batch where more than"
+            f" {policy.unseen_share_max:.0%} of a column are such."
         )
     return CardSection(title="Limits", sentences=tuple(said))
 

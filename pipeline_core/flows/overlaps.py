@@ -3,7 +3,7 @@
 With each version a hash of every row that it was fitted on is kept: of its id, and of its features. A row of a known id
 was fitted on. A row of known features is a row that came again, or another one that looks alike by chance: where the
 fitted rows hardly ever have a twin among themselves it came again and is left out; where they often have, it says nothing
-and stays, because leaving it out would judge on odd rows only (decision 0022). The label is no part of the hash: it may
+and stays, because leaving it out would judge on odd rows only (decision 0026). The label is no part of the hash: it may
 have been corrected meanwhile, and leaving out rows by their label would bend what is measured. Neighbours: ``verdicts``.
 """
 

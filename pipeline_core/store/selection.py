@@ -148,7 +148,9 @@ LIMIT {limit}
 _NEWEST = "(SELECT row_id, value FROM labels WHERE model = {model} AND newest)"
 _KNOWN_THEN = """(
     SELECT row_id, arg_max(value, revision) AS value FROM labels
-    WHERE model = {model} AND received_at <= {at} GROUP BY row_id)"""
+    WHERE model = {model} AND received_at <= {at}
+      AND (batch_id IS NULL OR batch_id IN (SELECT batch_id FROM incoming)) -- a batch may be older than its commit
+    GROUP BY row_id)"""
 
 _WRITE = """
 COPY (

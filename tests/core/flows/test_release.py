@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 import pytest
 
 from pipeline_core.errors import ComputeFailed, NotEnough, NotFound, Refused, Stale
-from pipeline_core.flows.lineage import lineage
 from pipeline_core.flows import intake, release
 from pipeline_core.flows.compute import in_process
+from pipeline_core.flows.lineage import lineage
 from pipeline_core.policy import Policy
 from pipeline_core.records import Alert, AlertLevel, Decision, Measured, ModelVersion, Stage, Task, TimeUnit
 from pipeline_core.store.home import Store
