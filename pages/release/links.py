@@ -143,7 +143,7 @@ def rows(found: Sequence[Node]) -> list[dict[str, object]]:
 def found(check: LineageCheck) -> list[dict[str, object]]:
     """Give what no longer agrees, with both values."""
     return [
-        {"Link": link.link, "What": link.what, "Was": link.kept, "Is": link.found, "What to know": link.words}
+        {"What": link.what, "What to know": link.words, "Was": link.kept, "Is": link.found}
         for link in check.links
         if link.state is LinkState.DIFFERS
     ]

@@ -31,7 +31,9 @@ if lineage is None:
     st.stop()
 
 doubt = verdicts.doubt(shelf.crowned)
-panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)
+check = session.cached(reads.check_of, schema.model, lineage.version)
+state = State.PAGE if check and not check.agrees else State.WATCH if doubt else State.OK
+panels.sentence(standing.made_from(lineage, schema, doubt) + standing.traced(check), state=state)
 st.markdown(standing.promoted(lineage, shelf))
 paper.fold(schema, descent.section(shelf, schema))
 

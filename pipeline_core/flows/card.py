@@ -204,7 +204,7 @@ def _limits(version: ModelVersion, schema: Schema, policy: Policy) -> CardSectio
     if levels:
         said.append(
             f"A level of {_some(levels, most=6)} that no fitted row had says nothing to it; the door refuses a batch where more than"
-            f" {policy.unseen_share_max:.0%} of a column are such."
+            f" {100 * policy.unseen_share_max:.0f} % of a column are such."
         )
     return CardSection(title="Limits", sentences=tuple(said))
 
@@ -226,8 +226,8 @@ def _importance(version: ModelVersion) -> CardSection | None:
     rows = []
     for name, share in ranked:
         low, high = version.shap_intervals.get(name, (None, None))
-        interval = "" if low is None or high is None else f"{low:.1%} to {high:.1%}"
-        rows.append((name, f"{share:.1%}", interval))
+        interval = "" if low is None or high is None else f"{100 * low:.1f} % to {100 * high:.1f} %"
+        rows.append((name, f"{100 * share:.1f} %", interval))
     said = "Share of mean absolute SHAP value on a sample of the fitted rows: how much the model leans on a column, not whether the column causes anything."
     table = CardTable(header=("Column", "Share", "95 % interval"), rows=tuple(rows))
     return CardSection(title="What it looks at", sentences=(said,), table=table)

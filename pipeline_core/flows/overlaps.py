@@ -9,6 +9,7 @@ have been corrected meanwhile, and leaving out rows by their label would bend wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,18 +174,23 @@ def _words(overlap: Overlap) -> str:
     if not overlap.versions:
         return _not_known(overlap.unknown)
     whose = " or ".join(f"v{number}" for number in overlap.versions)
-    said = (
-        f"{overlap.seen_rows:,} of {overlap.rows:,} evaluation rows were in the training data of {whose} (by row hash)"
-    )
     kept = overlap.seen_rows - overlap.dropped_rows
-    if overlap.dropped_rows:
-        said += f"; {overlap.dropped_rows:,} that came again were left out"
+    said = f"{overlap.dropped_rows:,} of {overlap.rows:,} evaluation rows were in the training data of {whose} (by row hash)"
+    said += " and were left out" if overlap.dropped_rows else ""
     if kept:
         said += (
-            f"; {kept:,} that only look like a fitted row stay, because {overlap.twin_share:.1%} of the fitted rows have a"
-            " twin anyway"
+            f"; {kept:,} others have the features of a fitted row, as {100 * overlap.twin_share:.1f} % of the fitted rows have among"
+            " themselves, and stay"
         )
+    if kept and _beyond_chance(kept, overlap):
+        said += ". That is more than chance explains: rows may have come again under another id"
     return f"{said}.{' ' + _not_known(overlap.unknown) if overlap.unknown else ''}"
+
+
+def _beyond_chance(kept: int, overlap: Overlap) -> bool:
+    """Say whether more rows look like a fitted one than their twins explain: by three standard errors."""
+    chance = overlap.twin_share
+    return kept / overlap.rows > chance + 3 * math.sqrt(chance * (1 - chance) / overlap.rows)
 
 
 def _not_known(versions: tuple[int, ...]) -> str:

@@ -90,6 +90,7 @@ def test_verify_says_what_agrees_and_what_no_longer_does(home: Store, visit: Vis
     at.button(key="lineage_verify").click().run()
     at = loans.finish_jobs(at)
     assert "**These no longer agree:**" in loans.said(at)
+    assert "Its lineage no longer agrees: 1 statement of " in at.title[0].value
     check = home.datasets.check(loans.MODEL, 1)
     assert check is not None
     assert [row["What"] for row in links.found(check)] == ["model file"]

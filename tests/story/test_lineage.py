@@ -195,6 +195,5 @@ def test_rows_that_come_again_are_not_judged_on(store: Store, tmp_path: Path) ->
     assert (told.seen_rows, told.dropped_rows, told.twin_share, told.versions) == (40, 40, 0.0, (2, 1))
     assert verdict.rows == told.rows - 40
     assert told.words == (
-        f"40 of {told.rows:,} evaluation rows were in the training data of v2 or v1 (by row hash); 40 that came again were"
-        " left out."
+        f"40 of {told.rows:,} evaluation rows were in the training data of v2 or v1 (by row hash) and were left out."
     )

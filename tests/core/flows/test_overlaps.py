@@ -60,7 +60,7 @@ def test_rows_that_came_again_are_left_out_by_id_or_by_features(store: Store) ->
     assert left.column("row_id").to_pylist() == fresh.column("row_id").to_pylist()
     assert (told.seen_rows, told.dropped_rows) == (12, 12)
     assert told.words.endswith(
-        "12 of 62 evaluation rows were in the training data of v1 (by row hash); 12 that came again were left out."
+        "12 of 62 evaluation rows were in the training data of v1 (by row hash) and were left out."
     )
 
 
@@ -81,8 +81,8 @@ def test_where_rows_have_twins_anyway_look_alikes_stay(store: Store) -> None:
     assert told.twin_share == pytest.approx(1.0)
     assert (told.rows, told.seen_rows, told.dropped_rows, left.num_rows) == (304, 304, 4, 300)
     assert told.words == (
-        "304 of 304 evaluation rows were in the training data of v1 (by row hash); 4 that came again were left out; 300"
-        " that only look like a fitted row stay, because 100.0% of the fitted rows have a twin anyway."
+        "4 of 304 evaluation rows were in the training data of v1 (by row hash) and were left out; 300 others have the features"
+        " of a fitted row, as 100.0 % of the fitted rows have among themselves, and stay."
     )
 
 
@@ -114,3 +114,10 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     first = overlaps.write(rows, SCHEMA, tmp_path / "a.parquet").read_bytes()
     turned = rows.take(pa.array(range(99, -1, -1)))
     assert overlaps.write(turned, SCHEMA, tmp_path / "b.parquet").read_bytes() == first
+
+
+@pytest.mark.parametrize(("kept", "warned"), [(200, False), (237, False), (238, True), (900, True)])
+def test_more_look_alikes_than_chance_explains_are_said(kept: int, warned: bool) -> None:
+    """Of 1,000 fresh rows 200 look like a fitted one by chance, give or take 12.6."""
+    counted = overlaps.Overlap(rows=1000, seen_rows=kept, dropped_rows=0, twin_share=0.2, versions=(1,))
+    assert ("rows may have come again" in overlaps._words(counted)) is warned
