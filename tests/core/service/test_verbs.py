@@ -120,6 +120,18 @@ def test_the_loop_by_verbs(held: Host, files: Files) -> None:
     assert do(held, "challenge").content["verdict"] in {"promote", "keep", "insufficient"}
     assert do(held, "receive", file=files.broken).code == 1
     assert [m["model"] for m in do(held, "status", model=None).content["models"]] == ["loans"]
+    other = do(held, "lineage", version=2).content
+    assert (other["stage"], other["promotion"], other["dataset"]["dataset_id"]) == ("challenger", None, "d-2")
+    verified = do(held, "lineage", version=1, verify=True)
+    assert (verified.code, verified.content["agrees"]) == (0, True)
+    assert {link["link"] for link in verified.content["links"]} >= {"batches", "dataset", "run", "version", "promotion"}
+    made = do(held, "dataset", since="1005", batches=["b-0001"]).content
+    assert (made["dataset_id"], made["since"], made["asked"]) == ("d-3", 1005, ["b-0001"])
+    listed = do(held, "datasets").content["datasets"]
+    assert [(kept["dataset_id"], kept["versions"]) for kept in listed] == [("d-3", []), ("d-2", [2]), ("d-1", [1])]
+    assert do(held, "card", version=2).content["title"] == "Model card: loans, version 2 (challenger)"
+    held.store._database.run("UPDATE labels SET value = value || 'x' WHERE row_id = (SELECT min(row_id) FROM labels)")
+    assert do(held, "lineage", verify=True).code == 1
 
 
 @pytest.mark.parametrize(
