@@ -23,7 +23,8 @@ import httpx
 import pyarrow as pa
 
 from pipeline_core.errors import PipelineError, Quarantined, Refused, StoreBusy, nearest
-from pipeline_core.service import exports, lines
+from pipeline_core.records import ModelCard, load
+from pipeline_core.service import cardtext, exports, lines
 from pipeline_core.service.asking import Option, Verb
 from pipeline_core.service.verbs import VERBS, Answer, carry_out, verb_named
 from pipeline_core.store.home import Store
@@ -162,7 +163,7 @@ def read(words: Sequence[str]) -> Command | None:
     )
     verb.check(command.model, command.arguments, file=file)
     if out is not None:
-        exports.writer(out)
+        _OUT[name][1](out)
     return command
 
 
@@ -187,11 +188,18 @@ def _parser(name: str, verb: Verb) -> _Parser:
         parser.add_argument(
             "--data", metavar="FILE", help="the file: CSV, JSON, Parquet, Arrow or Excel; plain, gz or zst"
         )
-    if name == "score":
-        parser.add_argument("--out", metavar="FILE", help="write the predictions to a .parquet, .csv or .jsonl file")
+    if name in _OUT:
+        parser.add_argument("--out", metavar="FILE", help=_OUT[name][0])
     for key, option in verb.options.items():
         _add(parser, key, option)
     return parser
+
+
+_OUT: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "score": ("write the predictions to a .parquet, .csv or .jsonl file", exports.writer),
+    "card": ("write the card to a .md or .html file", cardtext.writer),
+}
+"""The verbs that write a file: what it will be, and what knows its endings before anything is computed."""
 
 
 def _add(parser: _Parser, key: str, option: Option) -> None:
@@ -293,6 +301,9 @@ def _print(command: Command, answer: Answer) -> None:
     content = answer.content
     if answer.predictions is not None and command.out is not None:
         exports.write(answer.predictions, command.out)
+        content = {**content, "out": str(command.out)}
+    elif command.verb == "card" and command.out is not None:
+        cardtext.write(load(ModelCard, content), command.out)
         content = {**content, "out": str(command.out)}
     elif answer.predictions is not None:
         content = {**content, "predictions": answer.predictions.to_pylist()}

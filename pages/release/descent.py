@@ -1,26 +1,86 @@
-"""Where the champion comes from: batches, dataset, run, version, verdict, promotion, each with its hash."""
+"""Where a version comes from: batches, dataset, run, version, verdict, promotion, drawn with their hashes."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.release import reads, words
+from pages.release import links, reads, words
 from pages.release.reads import Shelf
-from pages.ui import panels, periods, session, wording
-from pipeline_core.records import Lineage, Schema
+from pages.ui import lineage_charts, panels, periods, session, wording
+from pipeline_core.records import JobStatus, Lineage, LineageCheck, Schema
 
 
-def chain(lineage: Lineage, shelf: Shelf, schema: Schema) -> None:
-    """Draw the six links from the batches to the promotion as one row of cards."""
-    kept = session.cached(reads.artifact_kept, lineage.artifact_sha256)
-    found = links(lineage, shelf, kept=kept)
-    for place, (title, figure, note) in zip(st.columns(len(found), gap="xsmall"), found, strict=True):
-        arrow = "" if title == found[-1][0] else " :material/arrow_forward:"
-        with place.container(border=True, height="stretch", gap="xsmall"):
-            st.caption(f"{title}{arrow}")
-            st.markdown(f"**{figure}**")
-            st.markdown(f":small[{note}]")
-    made_of = len(lineage.dataset.batches)
+def section(shelf: Shelf, schema: Schema) -> int:
+    """Draw the lineage of a version (the champion; ``?version=2`` another one) and verify it; gives its number."""
+    number = _picked(shelf)
+    lineage = session.cached(reads.lineage_of, schema.model, number)
+    check = session.cached(reads.check_of, schema.model, number)
+    nodes = links.nodes(lineage, check, schema)
+    panels.chart(
+        lineage_charts.graph(nodes, title=links.title(lineage, schema), subtitle=links.legend(check)),
+        key="lineage_graph",
+        alt=f"Lineage of version {number}: batches, dataset, run, version, verdict, promotion",
+        table=links.rows(nodes),
+    )
+    _verify(schema, number)
+    _found(check)
+    _batches(lineage, schema)
+    return number
+
+
+def _picked(shelf: Shelf) -> int:
+    numbers = [version.version for version in shelf.versions]
+    default = shelf.champion.version if shelf.champion else numbers[0]
+    wanted = (session.asked("version") or "").removeprefix("v")
+    picked = int(wanted) if wanted.isdigit() and int(wanted) in numbers else default
+    if len(numbers) > 1:
+        picked = st.selectbox(
+            "Version", numbers, index=numbers.index(picked), key="lineage_version", width=460,
+            format_func=lambda n: _named(shelf, n), on_change=lambda: session.ask(version=str(st.session_state["lineage_version"])),
+        )  # fmt: skip
+    return picked
+
+
+def _named(shelf: Shelf, number: int) -> str:
+    version = shelf.numbered(number)
+    return f"v{number}, {version.stage if version else ''}, {words.made(shelf, number)}"
+
+
+def _verify(schema: Schema, number: int) -> None:
+    running = [job for job in session.active_jobs(schema.model) if job.verb == "lineage"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Verify", key="lineage_verify", icon=":material/fact_check:", disabled=bool(running),
+            help="It is being verified." if running else
+            "Hashes the files, the rows and the model file again, and computes the metrics again on the hold-out.",
+        ):  # fmt: skip
+            with session.guard():
+                session.submit("lineage", schema.model, {"version": number, "verify": True})
+                st.rerun()
+        for job in running:
+            waits = job.status is JobStatus.QUEUED
+            st.caption("Waits for the job before it." if waits else f"{wording.safe(job.message)} …")
+
+
+def _found(check: LineageCheck | None) -> None:
+    """Say what was last found, and list what no longer agrees with both values."""
+    if check is None:
+        st.caption("It was not verified yet: the hashes are those that were kept when each link was made.")
+        return
+    said = f"{wording.clock(check.checked_at)}: {wording.count(len(check.links), 'statement')} asked again"
+    if check.agrees:
+        kept = sum(link.state.value == "not kept" for link in check.links)
+        rest = f"; {kept} cannot be asked, because nothing was kept" if kept else ""
+        st.markdown(f":green[:material/check_circle:] Verified {said}, all of them agree{rest}.")
+    else:
+        st.markdown(f":red[:material/error:] Verified {said}. **These no longer agree:**")
+        panels.table(
+            links.found(check), key="lineage_check", alt="What no longer agrees: what was kept, what was found"
+        )
+
+
+def _batches(lineage: Lineage, schema: Schema) -> None:
+    made_of = len(lineage.batches)
     with st.expander("Hash of the batch" if made_of == 1 else f"Hashes of the {wording.count(made_of, 'batch')}"):
         panels.table(
             [
@@ -32,36 +92,8 @@ def chain(lineage: Lineage, shelf: Shelf, schema: Schema) -> None:
                 for b in lineage.batches
             ],
             key="lineage_batches",
-            alt="Batches that the champion was made from, with the hash of each file",
+            alt="Batches that the version was made from, with the hash of each file",
         )  # fmt: skip
-
-
-def links(lineage: Lineage, shelf: Shelf, *, kept: bool) -> list[tuple[str, str, str]]:
-    """Give the six links as title, figure and hash; ``kept``: the artifact is where it should be."""
-    data, run = lineage.dataset, lineage.run
-    ids = data.batches
-    verdict = next((v for v in shelf.verdicts if v.verdict_id == lineage.verdict_id), None)
-    state = ":material/check: file kept" if kept else ":material/error: file missing"
-    figure = wording.primary_metric(lineage.metrics)
-    metric = f"{wording.metric_name(figure)} {wording.number(words.value(lineage.metrics[figure]))}" if figure else ""
-    return [
-        ("Batches", f"{len(ids)}", f"{ids[0]} – {ids[-1]}" if len(ids) > 1 else "".join(ids)),
-        ("Dataset", wording.count(data.rows, "row"), f"`{data.sha256[:10]}`"),
-        (
-            "Run",
-            words.estimator_name(run.estimator),
-            f"{wording.duration(run.duration_s)}  \ncode `{run.code_version[:14]}`",
-        ),
-        ("Version", f"v{lineage.version} · {metric}", f"`{lineage.artifact_sha256[:10]}` {state}"),
-        (
-            "Verdict",
-            verdict.verdict.value if verdict else "none",
-            f"`{verdict.verdict_id.removeprefix('verdict-')[:10]}`  \n{wording.count(verdict.rows, 'row')}"
-            if verdict
-            else "rolled back to",
-        ),
-        ("Promotion", wording.safe(lineage.promoted_by, length=24), wording.clock(lineage.promoted_at)),
-    ]
 
 
 def version_rows(shelf: Shelf) -> list[dict[str, object]]:
@@ -72,7 +104,7 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
             "Stage": v.stage.value,
             "Validation": words.headline(v),
             "Made": wording.clock(v.created_at),
-            "Dataset": v.dataset.sha256[:12],
+            "Dataset": f"{v.dataset.dataset_id} {v.dataset.sha256[:12]}".strip(),
             "Artifact": v.artifact_sha256[:12],
             "Size": wording.size(v.artifact_bytes),
         }

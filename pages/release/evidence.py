@@ -42,6 +42,8 @@ def differences(verdict: Verdict) -> None:
         alt=f"Difference between challenger and {'champion' if verdict.champion else 'trivial predictor'} per metric with 95 % intervals; {deciding} decides",
         table=table(verdict),
     )
+    if verdict.overlap:
+        st.caption(wording.safe(verdict.overlap.words, length=600))
 
 
 def curves(verdict: Verdict) -> None:

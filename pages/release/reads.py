@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline_core.errors import NotFound, Refused
-from pipeline_core.flows import release
-from pipeline_core.records import BatchStatus, Decision, Lineage, ModelVersion, Promotion, Stage, Verdict, dump
+from pipeline_core.flows.card import card
+from pipeline_core.flows.lineage import lineage as descent_of
+from pipeline_core.records import (
+    BatchStatus,
+    Decision,
+    Lineage,
+    LineageCheck,
+    ModelCard,
+    ModelVersion,
+    Promotion,
+    Stage,
+    Verdict,
+    dump,
+)
 from pipeline_core.stages import registry
 from pipeline_core.store.home import Store
 
@@ -101,7 +113,22 @@ def lineage(store: Store, model: str) -> Lineage | None:
     """Read where the champion comes from; None while there is no champion."""
     if store.models.champion(model) is None:
         return None
-    return release.lineage(store, model)
+    return descent_of(store, model)
+
+
+def lineage_of(store: Store, model: str, version: int) -> Lineage:
+    """Read where a version comes from."""
+    return descent_of(store, model, version=version)
+
+
+def check_of(store: Store, model: str, version: int) -> LineageCheck | None:
+    """Read what was last found when its lineage was verified."""
+    return store.datasets.check(model, version)
+
+
+def card_of(store: Store, model: str, version: int) -> ModelCard:
+    """Read everything that is known about a version."""
+    return card(store, model, version=version)
 
 
 def belongings(store: Store, model: str) -> dict[str, int]:

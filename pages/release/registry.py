@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import descent, moves, reads, removal, standing
+from pages.release import descent, moves, paper, reads, removal, standing
 from pages.ui import panels, release_charts, session, verdicts, wording
 from pages.ui.wording import State
 
@@ -25,13 +25,17 @@ if lineage is None:
         page="challenge" if shelf.challengers else "training",
         action=shelf.next_step if shelf.challengers else "Train a version",
     )
+    if shelf.versions:
+        paper.fold(schema, descent.section(shelf, schema))
     removal.fold(schema)
     st.stop()
 
 doubt = verdicts.doubt(shelf.crowned)
-panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)
+check = session.cached(reads.check_of, schema.model, lineage.version)
+state = State.PAGE if check and not check.agrees else State.WATCH if doubt else State.OK
+panels.sentence(standing.made_from(lineage, schema, doubt) + standing.traced(check), state=state)
 st.markdown(standing.promoted(lineage, shelf))
-descent.chain(lineage, shelf, schema)
+paper.fold(schema, descent.section(shelf, schema))
 
 with st.container(horizontal=True):
     if shelf.hopeful:

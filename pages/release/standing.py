@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pages.release.reads import Shelf
 from pages.ui import periods, wording
-from pipeline_core.records import Lineage, ModelVersion, Schema
+from pipeline_core.records import Lineage, LineageCheck, LinkState, ModelVersion, Schema
 
 MOVED = {"promote": "promoted", "rollback": "rolled back"}
 
@@ -64,6 +64,14 @@ def made_from(lineage: Lineage, schema: Schema, doubt: str = "") -> str:
         f" {wording.count(len(data.batches), 'batch')} ({wording.count(data.rows, 'row')}{when}): {figure}."
         f"{' Passed the gate, barely. ' if doubt else ''}{doubt}"
     )
+
+
+def traced(check: LineageCheck | None) -> str:
+    """Say where what was verified no longer agrees; nothing where it does, or nobody asked."""
+    if check is None or check.agrees:
+        return ""
+    broken = sum(link.state is LinkState.DIFFERS for link in check.links)
+    return f" Its lineage no longer agrees: {wording.count(broken, 'statement')} of {len(check.links)} below."
 
 
 def reign_title(shelf: Shelf) -> str:

@@ -288,6 +288,7 @@ _VERBS = {
     "receive": "Receiving a batch of",
     "score": "Scoring a batch of",
     "labels": "Joining labels of",
+    "lineage": "Verifying the lineage of",
 }
 
 

@@ -1,4 +1,4 @@
-"""What may go out: train, challenge, promote, rollback, lineage.
+"""What may go out: train, challenge, promote, rollback.
 
 Each verb loads from the store, lets pure stages compute, saves in one transaction and returns a record.
 Neighbours: ``compute`` runs the heavy part of a training in a child process; ``intake`` brings the rows;
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
-from pipeline_core.errors import NotFound, Stale
+from pipeline_core.errors import Stale
+from pipeline_core.flows import datasets, overlaps
 from pipeline_core.flows.compute import Compute, FitRequest, FitResult, Progress, fit_version, in_child
 from pipeline_core.flows.times import parse_time
 from pipeline_core.flows.verdicts import challenge, evidence
 from pipeline_core.flows.versions import code_version, loaded, package_versions
 from pipeline_core.records import (
     Dataset,
-    Lineage,
+    DatasetVersion,
     ModelVersion,
     Promotion,
     Run,
@@ -30,13 +33,11 @@ from pipeline_core.records import (
 )
 from pipeline_core.stages import profiling, registry, training
 from pipeline_core.store.home import Store
-from pipeline_core.store.selection import DatasetSummary
 
 __all__ = [
     "DEFAULT_ESTIMATOR",
     "ESTIMATORS",
     "challenge",
-    "lineage",
     "loaded",
     "parse_time",
     "promote",
@@ -51,12 +52,13 @@ ESTIMATORS = tuple(training.ESTIMATORS)
 # --- train --------------------------------------------------------------------------------------
 
 
-def train(
+def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
     store: Store,
     model: str,
     *,
     estimator: str = DEFAULT_ESTIMATOR,
     until: datetime | date | str | float | None = None,
+    dataset: str | None = None,
     progress: Progress | None = None,
     compute: Compute = in_child,
 ) -> ModelVersion:
@@ -72,6 +74,8 @@ def train(
         A name of ``ESTIMATORS``.
     until : datetime, date, str or float, optional
         Only rows before this time; as ``parse_time`` takes it.
+    dataset : str, optional
+        The rows of this dataset, like ``d-2``; a new one is made of all labelled rows, unless said.
     progress : callable, optional
         Is told the share done (0-1) and what is being done.
     compute : callable
@@ -84,7 +88,9 @@ def train(
     Raises
     ------
     NotFound
-        No such model or estimator.
+        No such model, estimator or dataset.
+    Refused
+        The dataset can no longer be read as it was.
     NotEnough
         Too few labelled rows, or one class only.
     InvalidDefinition
@@ -97,15 +103,15 @@ def train(
     before = parse_time(until, schema)
     started_at, began = store.now(), time.monotonic()
     with store.work_dir() as work:
-        dataset = work / "dataset.parquet"
-        summary = store.batches.select(model, to=dataset, until=before)
-        training.enough(model, summary.rows, store.policy)
+        rows = work / "dataset.parquet"
+        drawn = datasets.chosen(store, model, to=rows, dataset=dataset, until=before)
+        training.enough(model, drawn.rows, store.policy)
         request = FitRequest(
             schema=schema,
             policy=store.policy,
             estimator=estimator,
             seed=int(store.policy.seed),
-            dataset=dataset,
+            dataset=rows,
             folder=work,
         )
         result = compute(fit_version, request, progress=progress)
@@ -119,25 +125,39 @@ def train(
             started_at=started_at,
             duration_s=round(time.monotonic() - began, 3),
         )
-        return _enrol(store, schema, run, result, _dataset(summary, result, store.policy.holdout_share, before))
+        made = _Made(
+            drawn=drawn,
+            dataset=_dataset(drawn, result, store.policy.holdout_share),
+            fitted=overlaps.write(pq.read_table(result.fit_rows), schema, work / "fitted.parquet"),
+        )
+        return _enrol(store, schema, run, result, made)
 
 
-def _dataset(summary: DatasetSummary, result: FitResult, holdout_share: float, until: datetime | None) -> Dataset:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What a version is made from: the dataset as drawn and as the version tells it, and the hashes of fitted rows."""
+
+    drawn: DatasetVersion
+    dataset: Dataset
+    fitted: Path
+
+
+def _dataset(drawn: DatasetVersion, result: FitResult, holdout_share: float) -> Dataset:
     return Dataset(
-        batches=summary.batches,
-        rows=summary.rows,
-        sha256=summary.digest,
+        batches=tuple(part.batch_id for part in drawn.parts),
+        rows=drawn.rows,
+        sha256=drawn.sha256,
         fit_rows=result.fit_count,
         holdout_rows=result.holdout_count,
         holdout_share=holdout_share,
-        first_event_at=summary.first_event_at,
-        last_event_at=summary.last_event_at,
+        first_event_at=drawn.first_event_at,
+        last_event_at=drawn.last_event_at,
         holdout_from=result.holdout_from,
-        until=until,
+        until=drawn.until,
     )
 
 
-def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: Dataset) -> ModelVersion:
+def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, made: _Made) -> ModelVersion:
     with DuckEngine() as engine:
         counts = engine.counts([result.fit_rows], schema.grids, buckets="one")
     scores = profiling.value_counts(pq.read_table(result.holdout, columns=["score"]).column("score").to_numpy())
@@ -148,7 +168,11 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
             version=store.models.next_version(schema.model),
             stage=Stage.CHALLENGER,
             run=run,
-            dataset=dataset,
+            dataset=replace(
+                made.dataset,
+                dataset_id=store.datasets.add(made.drawn).dataset_id,
+                fitted_sha256=store.artifacts.put_reference(made.fitted),
+            ),
             metrics=result.metrics,
             curves=result.curves,
             shap_shares={names[column_id]: share for column_id, share in result.shap_shares.items()},
@@ -164,7 +188,7 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
     return version
 
 
-# --- promote, rollback, lineage -----------------------------------------------------------------
+# --- promote, rollback --------------------------------------------------------------------------
 
 
 def promote(
@@ -275,42 +299,3 @@ def _seat(store: Store, model: str, expected_epoch: int | None) -> registry.Seat
             " and decide again."
         )
     return registry.Seat(model=model, champion=champion.version if champion else None, epoch=epoch)
-
-
-def lineage(store: Store, model: str) -> Lineage:
-    """Say what data produced the champion, how it was judged and who promoted it.
-
-    Parameters
-    ----------
-    store : Store
-        The home.
-    model : str
-        The model's name.
-
-    Returns
-    -------
-    Lineage
-
-    Raises
-    ------
-    NotFound
-        No such model, or it has no champion.
-    """
-    store.models.schema(model)
-    champion = store.models.champion(model)
-    if champion is None:
-        raise NotFound(f"Model {model!r} has no champion yet. Train a version and promote it.")
-    seated = store.models.promotions(model)[0]
-    return Lineage(
-        model=model,
-        version=champion.version,
-        dataset=champion.dataset,
-        metrics=champion.metrics,
-        run=champion.run,
-        promoted_by=seated.by,
-        promoted_at=seated.at,
-        reason=seated.reason,
-        verdict_id=seated.verdict_id,
-        artifact_sha256=champion.artifact_sha256,
-        batches=tuple(store.batches.get(model, batch_id) for batch_id in champion.dataset.batches),
-    )

@@ -21,8 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
+from pipeline_core.flows import overlaps
+from pipeline_core.flows.datasets import standing
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import ModelVersion, Schema, Task, Verdict
+from pipeline_core.records import ModelVersion, Overlap, Schema, Task, Verdict
 from pipeline_core.stages import gate, serving, training
 from pipeline_core.store.home import Store
 
@@ -63,14 +65,14 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     challenger = _challenger(store, model, version, champion)
     against = rival(store, challenger, champion)
-    rows = _unseen_rows(store, challenger, against)
+    rows, overlap = _evidence_rows(store, challenger, against)
     if not rows.num_rows:
         raise NotEnough(
             f"Model {model!r} has no labelled row that version {challenger.version}"
             f"{f' and version {against.version}' if against else ''} was not fitted on. Receive newer rows with labels."
         )
-    verdict = _verdict(store, challenger, champion, rows=rows)
-    verdict = replace(verdict, epoch=epoch, reasons=(*verdict.reasons, *_tries(store, challenger, epoch)))
+    verdict = replace(_verdict(store, challenger, champion, rows=rows), epoch=epoch, overlap=overlap)
+    verdict = replace(verdict, reasons=(*verdict.reasons, *_tries(store, challenger, epoch)))
     store.models.add_verdict(verdict)
     return verdict
 
@@ -214,10 +216,11 @@ def _ordinal(number: int) -> str:
     return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def evidence(store: Store, verdict: Verdict) -> str:
+def evidence(store: Store, verdict: Verdict, *, as_of: datetime | None = None) -> str:
     """Name the rows that a verdict would rest on if its question were asked again now, up to its last event.
 
-    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is.
+    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is,
+    unless the question is asked as it stood then.
 
     Parameters
     ----------
@@ -225,6 +228,8 @@ def evidence(store: Store, verdict: Verdict) -> str:
         The home.
     verdict : Verdict
         The latest one on its version, of the present champion.
+    as_of : datetime, optional
+        Only batches that were accepted by then, and labels as they were known.
 
     Returns
     -------
@@ -234,7 +239,8 @@ def evidence(store: Store, verdict: Verdict) -> str:
     challenger = store.models.version(verdict.model, verdict.version)
     champion = store.models.version(verdict.model, verdict.champion) if verdict.champion is not None else None
     until = verdict.last_event_at + _INSTANT if verdict.last_event_at else None
-    return _digest(_unseen_rows(store, challenger, rival(store, challenger, champion), until=until))
+    rows, _ = _evidence_rows(store, challenger, rival(store, challenger, champion), until=until, as_of=as_of)
+    return _digest(rows)
 
 
 def _digest(rows: pa.Table) -> str:
@@ -244,12 +250,26 @@ def _digest(rows: pa.Table) -> str:
     return hashlib.sha256(json.dumps(columns, ensure_ascii=True).encode()).hexdigest()
 
 
+def _evidence_rows(
+    store: Store,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    until: datetime | None = None,
+    as_of: datetime | None = None,
+) -> tuple[pa.Table, Overlap]:
+    """Give the rows to judge on, less those that came again after one of the two was fitted on them."""
+    rows = _unseen_rows(store, challenger, champion, until=until, as_of=as_of)
+    return overlaps.without_fitted(store, (challenger, champion), rows)
+
+
 def _unseen_rows(
     store: Store,
     challenger: ModelVersion,
     champion: ModelVersion | None,
     *,
     until: datetime | None = None,
+    as_of: datetime | None = None,
     batches: Sequence[str] | None = None,
 ) -> pa.Table:
     datasets = [v.dataset for v in (challenger, champion) if v]
@@ -265,7 +285,8 @@ def _unseen_rows(
             until=until,
             limit=math.ceil(wanted / max(min(shares), 0.001)) if shares else wanted,
             newest=True,
-            batch_ids=batches,
+            as_of=as_of,
+            batch_ids=standing(store, challenger.model, as_of) if as_of else batches,
         )
         rows = pq.read_table(path)
     for version in (challenger, champion):
@@ -275,7 +296,7 @@ def _unseen_rows(
     if shares and until is None and rows.num_rows:
         # the newest rows may all have been fitted on; ended where the verdict ends, the choice can be made again
         last = pc.max(rows.column("event_at")).as_py().replace(tzinfo=UTC)
-        return _unseen_rows(store, challenger, champion, until=last + _INSTANT, batches=batches)
+        return _unseen_rows(store, challenger, champion, until=last + _INSTANT, as_of=as_of, batches=batches)
     return rows
 
 

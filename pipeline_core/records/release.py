@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_core.records.intake import BatchReport
+from pipeline_core.records.lineage import DatasetVersion
 from pipeline_core.records.words import Decision, Figure, Stage
 
 
@@ -16,7 +17,8 @@ class Dataset:
     """The rows that a version was made from. ``until`` is exclusive; ``sha256`` names the content.
 
     Rows at or after ``holdout_from`` were not fitted on (time-ordered models); where there is no
-    event time the hold-out is the rows whose id hashes into ``holdout_share``.
+    event time the hold-out is the rows whose id hashes into ``holdout_share``. ``dataset_id`` names the dataset version,
+    ``fitted_sha256`` the file with a hash of each fitted row (both empty: made before there was one).
     """
 
     batches: tuple[str, ...]
@@ -29,6 +31,8 @@ class Dataset:
     last_event_at: datetime | None = None
     holdout_from: datetime | None = None
     until: datetime | None = None
+    dataset_id: str = ""
+    fitted_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,23 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """How many of the rows to judge on were in a model's training data, told by row hash, and how many were left out.
+
+    ``twin_share``: the share of fitted rows that have a twin among themselves; so many of fresh rows look like a fitted
+    one by chance. ``unknown``: versions made before their fitted rows were hashed.
+    """
+
+    rows: int
+    seen_rows: int
+    dropped_rows: int
+    twin_share: float
+    versions: tuple[int, ...]
+    unknown: tuple[int, ...] = ()
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the gate decided and on what. ``champion`` None: compared with the trivial predictor.
 
@@ -115,6 +136,7 @@ class Verdict:
     rows_needed: int | None = None
     champion_curves: Curves = field(default_factory=Curves)
     challenger_curves: Curves = field(default_factory=Curves)
+    overlap: Overlap | None = None
     decided_at: datetime
 
 
@@ -135,16 +157,24 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What data produced the champion and what was its validation metric, in one answer."""
+    """What data produced a version and what was its validation metric, in one answer.
+
+    Who promoted it, when and why is the last move that made it champion; empty where none did. ``source`` and ``verdict``
+    are None where none was kept.
+    """
 
     model: str
     version: int
+    stage: Stage
     dataset: Dataset
     metrics: Mapping[str, Figure]
     run: Run
-    promoted_by: str
-    promoted_at: datetime
-    reason: str
-    verdict_id: str | None
+    promoted_by: str = ""
+    promoted_at: datetime | None = None
+    reason: str = ""
+    verdict_id: str | None = None
     artifact_sha256: str
     batches: tuple[BatchReport, ...] = ()
+    source: DatasetVersion | None = None
+    verdict: Verdict | None = None
+    promotion: Promotion | None = None

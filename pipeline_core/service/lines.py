@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline_core.service import lineage_lines
+from pipeline_core.service.lineage_lines import day, plain
+
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
 
@@ -60,12 +63,7 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of a hostile name out of the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return plain(str(value))
 
 
 def _is_number(text: str) -> bool:
@@ -76,11 +74,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _day(moment: object) -> str:
-    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
-    return str(moment)[:10] if isinstance(moment, str) else _cell(moment)
 
 
 def figure(content: Content | None) -> str:
@@ -108,10 +101,10 @@ def figure(content: Content | None) -> str:
 def _batch(content: Content) -> list[str]:
     known = " (already known)" if content.get("duplicate") else ""
     said = [f"Batch {content['batch_id']}: {content['status']}, {content['rows']:,} rows{known}"]
-    said += [f"  {f['severity']:<7}  {f['code']}: {_plain(f['message'])}" for f in content["findings"]]
+    said += [f"  {f['severity']:<7}  {f['code']}: {plain(f['message'])}" for f in content["findings"]]
     if content.get("set_aside_rows"):
         said.append(f"  {content['set_aside_rows']:,} rows were set aside and take part in nothing")
-    return [*said, *(f"  note     {_plain(note)}" for note in content.get("notes", ()))]
+    return [*said, *(f"  note     {plain(note)}" for note in content.get("notes", ()))]
 
 
 def _define(content: Content) -> list[str]:
@@ -120,7 +113,7 @@ def _define(content: Content) -> list[str]:
     counted = {role: sum(c["role"] == role for c in columns) for role in ("feature", "protected", "excluded")}
     target = next(c["name"] for c in columns if c["role"] == "target")
     said = [
-        f"Model {schema['model']}: {schema['task']}, target {_plain(target)}, {counted['feature']} features, "
+        f"Model {schema['model']}: {schema['task']}, target {plain(target)}, {counted['feature']} features, "
         f"{counted['protected']} protected, {counted['excluded']} excluded",
     ]
     said += table(("column", "type", "role"), ((c["name"], c["type"], c["role"]) for c in columns))
@@ -135,7 +128,7 @@ def _train(content: Content) -> list[str]:
     ]
     said += [f"  {name}: {figure(value)}" for name, value in content["metrics"].items()]
     top = sorted(content["shap_shares"].items(), key=lambda item: -item[1])[:FEATURES_SHOWN]
-    return [*said, "  most important: " + ", ".join(f"{_plain(name)} {share:.1%}" for name, share in top)]
+    return [*said, "  most important: " + ", ".join(f"{plain(name)} {share:.1%}" for name, share in top)]
 
 
 def _challenge(content: Content) -> list[str]:
@@ -143,7 +136,8 @@ def _challenge(content: Content) -> list[str]:
     said = [
         f"Verdict on version {content['version']} against {against}: {content['verdict']} ({content['rows']:,} rows)"
     ]
-    said += [f"  {_plain(reason)}" for reason in content["reasons"]]
+    said += [f"  {plain(reason)}" for reason in content["reasons"]]
+    said += [f"  {content['overlap']['words']}"] if content["overlap"] else []
     rows = (
         (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
@@ -154,17 +148,17 @@ def _challenge(content: Content) -> list[str]:
 def _shadow(content: Content) -> list[str]:
     kept, rows = content["shadow"], content["rows"]
     beside = f"beside champion {content['champion']}" if content["champion"] is not None else "beside nobody comparable"
-    until = f" until {_day(kept['ended_at'])}" if kept["ended_at"] else ""
+    until = f" until {day(kept['ended_at'])}" if kept["ended_at"] else ""
     said = [
-        f"Version {content['version']} in shadow {beside} since {_day(kept['started_at'])}{until}: {rows:,} live rows of"
-        f" {content['batches']} {'batch' if content['batches'] == 1 else 'batches'} (by {_plain(kept['started_by'])}: {_plain(kept['reason'])})"
+        f"Version {content['version']} in shadow {beside} since {day(kept['started_at'])}{until}: {rows:,} live rows of"
+        f" {content['batches']} {'batch' if content['batches'] == 1 else 'batches'} (by {plain(kept['started_by'])}: {plain(kept['reason'])})"
     ]
     if rows < content["rows_min"]:
         said.append(f"  too few to say much: {content['rows_min']:,} rows are asked for (window_rows_min)")
     for name, key in (("agree on", "agreement"), ("mean difference", "mean_difference"), ("KS distance", "distance")):
         said.append(f"  {name}: {figure(content[key])}")
     if content["errors"]:
-        said.append(f"  failures: {content['errors']}, the last one: {_plain(content['last_error'])}")
+        said.append(f"  failures: {content['errors']}, the last one: {plain(content['last_error'])}")
     said += table(
         ("ms a row", "p50", "p99"),
         ((n, *(figure(content[f"{n}_latency"][q]) for q in ("p50_ms", "p99_ms"))) for n in ("champion", "shadow")),
@@ -173,7 +167,7 @@ def _shadow(content: Content) -> list[str]:
     said.append(f"Labelled so far: {content['labelled_rows']:,} live rows{needed}")
     if kept["live"]:
         said.append(f"The gate on {kept['live']['rows']:,} labelled live rows: {kept['live']['verdict']}")
-        said += [f"  {_plain(reason)}" for reason in kept["live"]["reasons"]]
+        said += [f"  {plain(reason)}" for reason in kept["live"]["reasons"]]
     header = ("differ most: row", "batch", "champion", "shadow")
     keys = ("row_id", "batch_id", "champion_score", "shadow_score")
     different = [[row[key] for key in keys] for row in content["most_different"][:FEATURES_SHOWN]]
@@ -183,7 +177,7 @@ def _shadow(content: Content) -> list[str]:
 def _promotion(content: Content) -> list[str]:
     before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
     return [
-        f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}"
+        f"Version {content['version']} is champion ({before}), by {plain(content['by'])}: {plain(content['reason'])}"
     ]
 
 
@@ -192,7 +186,7 @@ def _score(content: Content) -> list[str]:
     said = [f"Batch {content['batch_id']}: {content['rows']:,} rows scored by version {content['version']}{again}"]
     if content.get("mean_score") is not None:
         said.append(f"  mean score {_cell(float(content['mean_score']))}")
-    said += [f"  {_plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
+    said += [f"  {plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
     if "out" in content:
         said.append(f"  written to {content['out']}")
     return said
@@ -220,7 +214,7 @@ def _check(content: Content) -> list[str]:
             if rule["tried"]
             else ""
         )
-        said.append(f"{_plain(rule['words']).rstrip('.')}{times}.")
+        said.append(f"{plain(rule['words']).rstrip('.')}{times}.")
     rows = []
     for window in windows:
         drifted = [f["feature"] for f in window["features"] if f["drifted"]]
@@ -228,7 +222,7 @@ def _check(content: Content) -> list[str]:
         names = ", ".join(drifted[:FEATURES_SHOWN])
         shown = "-" if first is None or "reason" in first else _cell(float(first["value"]))
         rows.append((
-            _day(window["start"]),
+            day(window["start"]),
             window["rows"],
             window["alert"],
             window["weighted_drift"],
@@ -246,7 +240,7 @@ def _baseline_words(choice: Content) -> str:
         "period": f"{choice['start']} to {choice['end']}",
         "previous": "the window before",
     }[choice["kind"]]
-    return f"{what} (chosen by {_plain(choice['decided_by'])}: {_plain(choice['reason'])})"
+    return f"{what} (chosen by {plain(choice['decided_by'])}: {plain(choice['reason'])})"
 
 
 def _baseline(content: Content) -> list[str]:
@@ -258,7 +252,7 @@ def _replay(content: Content) -> list[str]:
     paged = sum(window["alert"] == "page" for window in windows)
     watched = sum(window["alert"] == "watch" for window in windows)
     said = [
-        f"Version {content['version']} over {_plain(content['source'])}: {len(windows)} windows of {content['window']}, {paged} page,"
+        f"Version {content['version']} over {plain(content['source'])}: {len(windows)} windows of {content['window']}, {paged} page,"
         f" {watched} to be watched; {content['replayed_rows']:,} of {content['rows']:,} rows replayed"
     ]
     why = {
@@ -279,7 +273,7 @@ def _replayed(window: Content) -> tuple[object, ...]:
     first = next(iter(window["realised"].values()), None)
     names = ", ".join(window["drifted_features"][:FEATURES_SHOWN])
     return (
-        _day(window["start"]),
+        day(window["start"]),
         window["rows"],
         window["alert"],
         ", ".join(window["reasons"]),
@@ -289,18 +283,6 @@ def _replayed(window: Content) -> tuple[object, ...]:
         window["top_feature"],
         names,
     )
-
-
-def _lineage(content: Content) -> list[str]:
-    dataset = content["dataset"]
-    said = [
-        f"Champion: version {content['version']}, promoted by {_plain(content['promoted_by'])} at {content['promoted_at']}: "
-        f"{_plain(content['reason'])}",
-        f"  made from {dataset['rows']:,} rows of {len(dataset['batches'])} batches, "
-        f"{_day(dataset['first_event_at'])} to {_day(dataset['last_event_at'])}, sha256 {dataset['sha256'][:12]}",
-        f"  artifact sha256 {content['artifact_sha256'][:12]}",
-    ]
-    return [*said, *(f"  {name}: {figure(value)}" for name, value in content["metrics"].items())]
 
 
 def _demo(content: Content) -> list[str]:
@@ -313,16 +295,15 @@ def _demo(content: Content) -> list[str]:
 
 def _restore(content: Content) -> list[str]:
     said = [f"{len(content['batches'])} batches are whole again: {', '.join(content['batches']) or 'none was lost'}"]
-    return [*said, *(f"  left     {_plain(left['reason'])}" for left in content["left"])]
+    return [*said, *(f"  left     {plain(left['reason'])}" for left in content["left"])]
 
 
 def _status(content: Content) -> list[str]:
     said = [
-        f"Lost: batch {b['batch_id']} of {b['model']} ({_plain(b['source'])}, {b['missing']})"
-        for b in content["losses"]
+        f"Lost: batch {b['batch_id']} of {b['model']} ({plain(b['source'])}, {b['missing']})" for b in content["losses"]
     ]
     said += ["Bring them back with: restore"] if said else []
-    return [*said, *map(_plain, content["notices"]), *_models(content)]
+    return [*said, *map(plain, content["notices"]), *_models(content)]
 
 
 def _models(content: Content) -> list[str]:
@@ -342,7 +323,7 @@ def _models(content: Content) -> list[str]:
 def _source(content: Content) -> list[str]:
     pace = f"every {content['every_s']} s while the app runs" if content["every_s"] else "only when asked"
     state = pace if content["enabled"] else "paused"
-    return [f"Source {_plain(content['name'])} ({content['kind']}) for model {content['model']}: {state}"]
+    return [f"Source {plain(content['name'])} ({content['kind']}) for model {content['model']}: {state}"]
 
 
 def _sources(content: Content) -> list[str]:
@@ -358,11 +339,11 @@ def _sources(content: Content) -> list[str]:
 
 def _source_run(content: Content) -> list[str]:
     said = [
-        f"Source {_plain(content['name'])}: {content['rows']:,} rows in {len(content['batches'])} batches, "
+        f"Source {plain(content['name'])}: {content['rows']:,} rows in {len(content['batches'])} batches, "
         f"{content['quarantined']} quarantined, {content['duplicates']} known already; {content['stopped']}"
     ]
-    said += [f"  error    {_plain(text)}" for text in content["errors"]]
-    return [*said, *(f"  note     {_plain(text)}" for text in content["notes"])]
+    said += [f"  error    {plain(text)}" for text in content["errors"]]
+    return [*said, *(f"  note     {plain(text)}" for text in content["notes"])]
 
 
 WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
@@ -381,12 +362,15 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "check": _check,
     "baseline": _baseline,
     "replay": _replay,
-    "lineage": _lineage,
+    "lineage": lambda content: lineage_lines.lineage(content, figure),
+    "dataset": lineage_lines.dataset,
+    "datasets": lambda content: lineage_lines.datasets(content, table),
+    "card": lineage_lines.card,
     "demo": _demo,
     "status": _status,
     "source add": _source,
     "source list": _sources,
     "source run": _source_run,
     "source change": _source,
-    "source remove": lambda content: [f"Source {_plain(content['name'])} is forgotten; what it brought stays."],
+    "source remove": lambda content: [f"Source {plain(content['name'])} is forgotten; what it brought stays."],
 }

@@ -1,4 +1,4 @@
-"""The verbs of a release: train, challenge, shadow, promote, rollback, lineage.
+"""The verbs of a release: train, challenge, shadow, promote, rollback, and where a version comes from.
 
 Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them. It turns text into arguments, nothing else.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows import release, shadow
-from pipeline_core.records import Decision
+from pipeline_core.flows import card, datasets, release, shadow, tracing
+from pipeline_core.flows.lineage import lineage
+from pipeline_core.records import Decision, LineageCheck, dump
 from pipeline_core.service.asking import Call, Option, Verb
 from pipeline_core.store.home import Store
 
@@ -17,7 +18,14 @@ from pipeline_core.store.home import Store
 def _train(store: Store, call: Call) -> object:
     estimator = call.arguments.get("estimator") or release.DEFAULT_ESTIMATOR
     until = call.arguments.get("until")
-    return release.train(store, call.model, estimator=estimator, until=until, progress=call.progress)
+    return release.train(
+        store,
+        call.model,
+        estimator=estimator,
+        until=until,
+        dataset=call.arguments.get("dataset"),
+        progress=call.progress,
+    )
 
 
 def _challenge(store: Store, call: Call) -> object:
@@ -51,7 +59,33 @@ def _shadow(store: Store, call: Call) -> object:
 
 
 def _lineage(store: Store, call: Call) -> object:
-    return release.lineage(store, call.model)
+    version = call.arguments.get("version")
+    if call.arguments.get("verify"):
+        return tracing.verify(store, call.model, version=version, progress=call.progress)
+    return lineage(store, call.model, version=version)
+
+
+def _dataset(store: Store, call: Call) -> object:
+    given = call.arguments
+    return datasets.make(
+        store, call.model, since=given.get("since"), until=given.get("until"), batches=given.get("batches") or ()
+    )
+
+
+def _datasets(store: Store, call: Call) -> object:
+    store.models.schema(call.model)
+    versions = store.models.versions(call.model)
+    return {
+        "model": call.model,
+        "datasets": [
+            {**dump(kept), "versions": [v.version for v in versions if v.dataset.dataset_id == kept.dataset_id]}
+            for kept in store.datasets.list(call.model)
+        ],
+    }
+
+
+def _card(store: Store, call: Call) -> object:
+    return card.card(store, call.model, version=call.arguments.get("version"))
 
 
 _BY = Option(help="who decides", required=True)
@@ -64,8 +98,19 @@ RELEASE: Mapping[str, Verb] = {
         options={
             "estimator": Option(help="the kind of model", choices=tuple(release.ESTIMATORS)),
             "until": Option(help="use rows before this event time only"),
+            "dataset": Option(help="use the rows of this dataset, like d-2 (dataset MODEL makes one)"),
         },
     ),
+    "dataset": Verb(
+        summary="keep a choice of accepted, labelled rows under a name, to train on",
+        run=_dataset,
+        options={
+            "since": Option(help="only rows from this event time on"),
+            "until": Option(help="only rows before this event time"),
+            "batches": Option(kind="names", help="only these batches, b-0001,b-0002"),
+        },
+    ),
+    "datasets": Verb(summary="list the datasets and the versions made from each", run=_datasets),
     "challenge": Verb(
         summary="compare a version with the champion on the same recent rows",
         run=_challenge,
@@ -94,5 +139,18 @@ RELEASE: Mapping[str, Verb] = {
         run=_rollback,
         options={"by": _BY, "reason": _REASON},
     ),
-    "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
+    "lineage": Verb(
+        summary="say what data produced a version and how good it was; --verify asks all of it again",
+        run=_lineage,
+        no=lambda record: isinstance(record, LineageCheck) and not record.agrees,
+        options={
+            "version": Option(kind="whole", help="the version (the champion)"),
+            "verify": Option(kind="flag", help="hash data and model file again and compute the metrics again"),
+        },
+    ),
+    "card": Verb(
+        summary="tell everything about a version on one page",
+        run=_card,
+        options={"version": Option(kind="whole", help="the version (the champion)")},
+    ),
 }

@@ -35,7 +35,17 @@ from pipeline_core.service.replay_verb import REPLAY
 from pipeline_core.service.source_verbs import SOURCES
 from pipeline_core.store.home import Store
 
-MOMENTS = {"start", "end", "first_event_at", "last_event_at", "holdout_from", "until", "window_start", "window_end"}
+MOMENTS = {
+    "start",
+    "end",
+    "since",
+    "first_event_at",
+    "last_event_at",
+    "holdout_from",
+    "until",
+    "window_start",
+    "window_end",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ random part of the rows, because both leak what is held out in time.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +33,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, nearest
 from pipeline_core.policy import Policy
-from pipeline_core.records import Column, ColumnType, Schema, Task, TimeUnit
+from pipeline_core.records import Schema, Task, TimeUnit
+from pipeline_core.stats.rowkeys import eight_bytes, head
 
 DEFAULT_ESTIMATOR = "hist_gradient_boosting"
 MODEL_STEP = "model"
@@ -274,13 +274,9 @@ def known(estimator: str) -> None:
 
 
 def _below(keys: Sequence[bytes], share: float) -> npt.NDArray[np.bool_]:
-    heads = [_head(key) for key in keys]
+    heads = [head(key) for key in keys]
     held: npt.NDArray[np.bool_] = np.frombuffer(b"".join(heads), dtype=">u8") / _HASH_RANGE < share
     return held
-
-
-def _head(key: bytes) -> bytes:
-    return hashlib.md5(key, usedforsecurity=False).digest()[:8]
 
 
 def _keys(rows: pa.Table, schema: Schema) -> list[bytes]:
@@ -289,23 +285,10 @@ def _keys(rows: pa.Table, schema: Schema) -> list[bytes]:
     for place, column in enumerate(schema.features):
         values = rows.column(column.column_id)
         cells["known"][:, place] = values.is_valid().to_numpy()
-        cells["value"][:, place] = _eight_bytes(values, column)
+        cells["value"][:, place] = eight_bytes(values, column.type)
     width = cells.dtype.itemsize * cells.shape[1]
     flat = cells.tobytes()
     return [flat[at : at + width] for at in range(0, len(flat), width)]
-
-
-def _eight_bytes(values: pa.ChunkedArray, column: Column) -> npt.NDArray[np.uint64]:
-    if column.type is ColumnType.CATEGORY:
-        levels = values.cast(pa.string()).combine_chunks().dictionary_encode()
-        heads = b"".join(_head(level.encode()) for level in levels.dictionary.to_pylist())
-        known = np.frombuffer(heads + bytes(8), dtype="<u8")
-        return known[levels.indices.fill_null(len(levels.dictionary)).to_numpy()]
-    if column.type is ColumnType.TIMESTAMP:
-        micros = values.cast(pa.timestamp("us")).cast(pa.int64()).fill_null(0)
-        return micros.to_numpy().astype("<i8").view("<u8")
-    # + 0.0 makes -0.0 the same value as 0.0
-    return (values.cast(pa.float64()).fill_null(0.0).to_numpy() + 0.0).astype("<f8").view("<u8")
 
 
 def _time_split(rows: pa.Table, schema: Schema, policy: Policy) -> Split:

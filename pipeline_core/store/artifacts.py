@@ -1,6 +1,6 @@
 """The files of a version by the hash of their content: written once, never changed, read through their hash.
 
-A version has a model file and, beside it, a sample of the rows that it was fitted on. Neighbours: ``models`` names them;
+A version has a model file and, beside it, a sample of the rows that it was fitted on and a hash of each. Neighbours: ``models`` names them;
 ``stages.artifact`` writes and checks a model file's content. It never looks inside.
 """
 
@@ -16,7 +16,8 @@ from pipeline_core.store import faults
 from pipeline_core.store.database import Database
 from pipeline_core.store.files import Folders, stage_copy
 
-VERSION_FILES = "SELECT DISTINCT artifact_sha256, coalesce(record ->> '$.reference_sha256', '') FROM versions"
+VERSION_FILES = """SELECT DISTINCT artifact_sha256, coalesce(record ->> '$.reference_sha256', ''),
+    coalesce(record ->> '$.dataset.fitted_sha256', '') FROM versions"""
 """What ``version_files`` takes."""
 
 
@@ -62,7 +63,7 @@ class Artifacts:
         return sha256
 
     def put_reference(self, path: Path) -> str:
-        """Copy a sample of fitted rows into the home, as ``put`` does a model file.
+        """Copy what is kept beside a model file (a sample of fitted rows, their hashes) into the home, as ``put`` does.
 
         Parameters
         ----------
@@ -104,12 +105,12 @@ class Artifacts:
         return path
 
     def reference(self, sha256: str) -> Path:
-        """Give the sample of fitted rows that a version names, checked.
+        """Give the sample of fitted rows, or the hashes of all of them, that a version names, checked.
 
         Parameters
         ----------
         sha256 : str
-            ``ModelVersion.reference_sha256``.
+            ``ModelVersion.reference_sha256`` or ``Dataset.fitted_sha256``.
 
         Returns
         -------
@@ -125,13 +126,13 @@ class Artifacts:
         path = self._folders.reference(sha256)
         if not path.is_file():
             raise NotFound(
-                f"The sample of fitted rows {sha256[:12]}… is not in {self._folders.artifacts}. Train the version again."
+                f"The file about fitted rows {sha256[:12]}… is not in {self._folders.artifacts}. Train the version again."
             )
         with path.open("rb") as file:
             actual = hashlib.file_digest(file, "sha256").hexdigest()
         if actual != sha256:
             raise ArtifactRejected(
-                f"The sample of fitted rows {path.name} has the hash {actual[:12]}…, the registry says {sha256[:12]}…: the"
+                f"The file about fitted rows {path.name} has the hash {actual[:12]}…, the registry says {sha256[:12]}…: the"
                 " file was changed or damaged. Restore it from a backup, or train the version again."
             )
         return path
@@ -147,20 +148,20 @@ class Artifacts:
         return staged.sha256
 
 
-def version_files(folders: Folders, named: Iterable[tuple[str, str]]) -> set[Path]:
+def version_files(folders: Folders, named: Iterable[tuple[str, ...]]) -> set[Path]:
     """Give the files that versions name.
 
     Parameters
     ----------
     folders : Folders
         Of their home.
-    named : iterable of (str, str)
+    named : iterable of (str, ...)
         As ``VERSION_FILES`` gives them.
 
     Returns
     -------
     set of Path
     """
-    pairs = list(named)
-    samples = {folders.reference(reference) for _, reference in pairs if reference}
-    return {folders.artifact(artifact) for artifact, _ in pairs} | samples
+    versions = list(named)
+    beside = {folders.reference(sha256) for _, *others in versions for sha256 in others if sha256}
+    return {folders.artifact(artifact) for artifact, *_ in versions} | beside

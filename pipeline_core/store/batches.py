@@ -315,7 +315,7 @@ class Batches:
         **filters
             ``since`` (inclusive) and ``until`` (exclusive); rows without an event time never pass where the
             model has one. ``labelled`` (True): only rows with a label. ``batch_ids``: only these batches. ``limit``:
-            at most so many rows, the first ones, or with ``newest`` the last ones.
+            at most so many rows, the first ones, or with ``newest`` the last ones. ``as_of``: labels as they were known then, of these batches and of files of labels.
 
         Returns
         -------

@@ -28,6 +28,7 @@ from pipeline_core.store.artifacts import VERSION_FILES, Artifacts, version_file
 from pipeline_core.store.batches import Batches
 from pipeline_core.store.choices import Choices
 from pipeline_core.store.database import Database
+from pipeline_core.store.datasets import Datasets
 from pipeline_core.store.day_counts import DayCounts
 from pipeline_core.store.feeds import Feeds
 from pipeline_core.store.files import Folders, Staged, remove_files, stage_copy, sweep
@@ -67,7 +68,7 @@ class Store:
         What ``policy.toml`` in the folder said when it was opened.
     files : Folders
         Where things lie; ``files.lost_raw`` finds a file as received.
-    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds, choices, shadows
+    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds, choices, shadows, datasets
         The rooms.
     """
 
@@ -91,6 +92,7 @@ class Store:
         self.feeds = Feeds(database)
         self.choices = Choices(database)
         self.shadows = Shadows(database)
+        self.datasets = Datasets(database)
 
     @classmethod
     def open(

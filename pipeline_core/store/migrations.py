@@ -65,6 +65,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             model VARCHAR, version INTEGER, batch_id VARCHAR, row_number BIGINT, row_id VARCHAR, prediction VARCHAR,
             score DOUBLE)""",
     ),
+    (
+        """CREATE TABLE datasets (
+            model VARCHAR, number INTEGER, dataset_id VARCHAR, sha256 VARCHAR, record JSON, PRIMARY KEY (model, number))""",
+        "CREATE TABLE lineage_checks (model VARCHAR, version INTEGER, record JSON)",
+    ),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -73,6 +78,8 @@ MODEL_TABLES: tuple[str, ...] = (
     "baseline_counts", "predictions", "watches", "windows", "alerts", "measures", "severities",
     "batch_days",
     "baseline_choices",
+    "datasets",
+    "lineage_checks",
     "feeds",
     "shadows", "shadow_batches", "shadow_predictions",
 )  # fmt: skip

@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline_core.errors import StoreBroken
 from pipeline_core.records import COUNTS, BatchReport, dump_text
 from pipeline_core.sql import identifier, text
+from pipeline_core.store.artifacts import VERSION_FILES
 from pipeline_core.store.database import Database, parquet
 from pipeline_core.store.day_counts import put_days
 from pipeline_core.store.files import Folders
@@ -26,6 +27,7 @@ from pipeline_core.store.migrations import MODEL_TABLES
 
 LEFT_BEHIND = frozenset({
     "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "shadows", "shadow_batches", "shadow_predictions",
+    "lineage_checks",
 })  # fmt: skip
 """Tables that tell what was said since, or where batches come from: a scratch home begins without them."""
 
@@ -133,10 +135,7 @@ def _link_files(source: Side, target: Side, part: Part) -> None:
 
 def _version_files(source: Side, part: Part) -> list[Path]:
     """Give the files that a version names by the hash of their content: its artifact, its reference rows."""
-    found = source.database.rows(
-        "SELECT artifact_sha256, coalesce(record->>'reference_sha256', '') FROM versions WHERE model = ? AND version = ?",
-        [part.model, part.version],
-    )
+    found = source.database.rows(f"{VERSION_FILES} WHERE model = ? AND version = ?", [part.model, part.version])
     names = {sha256 for row in found for sha256 in row if sha256}
     return [path for path in sorted(source.folders.artifacts.iterdir()) if path.name.partition(".")[0] in names]
 

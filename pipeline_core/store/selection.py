@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline_core.errors import NotFound, Quarantined, nearest
 from pipeline_core.records import BatchStatus, Schema
-from pipeline_core.sql import text
+from pipeline_core.sql import moment, text
 from pipeline_core.store.database import Database, aware, naive, parquet
 from pipeline_core.store.files import Folders
 
@@ -44,6 +44,7 @@ class Filters(TypedDict, total=False):
     batch_ids: Iterable[str] | None
     limit: int | None
     newest: bool
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +138,19 @@ WITH placed AS (
     FROM {files} r JOIN incoming i ON i.path = r.filename),
 newest AS (SELECT * FROM placed WHERE place IN (SELECT max(place) FROM placed GROUP BY identity))
 SELECT n.sequence, n.row_number, n.row_id, n.event_at, l.value AS label
-FROM newest n LEFT JOIN labels l ON l.model = ? AND l.newest AND l.row_id = n.row_id
+FROM newest n LEFT JOIN {labels} l ON l.row_id = n.row_id
 WHERE (NOT ? OR n.event_at IS NOT NULL) AND (?::TIMESTAMP IS NULL OR n.event_at >= ?) AND (?::TIMESTAMP IS NULL OR n.event_at < ?)
   AND (NOT ? OR l.value IS NOT NULL)
 ORDER BY n.event_at {direction} NULLS {nulls}, n.sequence {direction}, n.row_number {direction}
 LIMIT {limit}
 """
+
+_NEWEST = "(SELECT row_id, value FROM labels WHERE model = {model} AND newest)"
+_KNOWN_THEN = """(
+    SELECT row_id, arg_max(value, revision) AS value FROM labels
+    WHERE model = {model} AND received_at <= {at}
+      AND (batch_id IS NULL OR batch_id IN (SELECT batch_id FROM incoming)) -- a batch may be older than its commit
+    GROUP BY row_id)"""
 
 _WRITE = """
 COPY (
@@ -188,13 +196,14 @@ def write_selection(
     last_first = filters.get("newest", False)
     choose = _CHOSEN.format(
         files=parquet([s.path for s in sources]),
+        labels=_labels(schema.model, filters.get("as_of")),
         direction="DESC" if last_first else "ASC",
         nulls="FIRST" if last_first else "LAST",
         limit=_NO_LIMIT if filters.get("limit") is None else int(filters["limit"] or 0),
     )
     with database.incoming(_files(sources)):
         timed, labelled = schema.time is not None, filters.get("labelled", True)
-        database.run(choose, [schema.model, timed, since, since, until, until, labelled])
+        database.run(choose, [timed, since, since, until, until, labelled])
         database.run(_WRITE.format(files=parquet([s.path for s in sources]), to=text(to)))
     rows, labelled, first, last, sequences, content = database.rows(_SUMMARY)[0]
     database.run("DROP TABLE chosen")
@@ -214,6 +223,13 @@ def write_selection(
         last_event_at=aware(last),
         digest=_digest(parts),
     )
+
+
+def _labels(model: str, as_of: datetime | None) -> str:
+    """Give the SQL of the newest labels, or of those that were the newest at a moment."""
+    if as_of is None:
+        return _NEWEST.format(model=text(model))
+    return _KNOWN_THEN.format(model=text(model), at=moment(as_of))
 
 
 def _files(sources: Sequence[Source]) -> pa.Table:

@@ -194,6 +194,22 @@ def test_scores_go_to_a_file_or_into_the_json(
     assert (code, again["error"]) == (1, "Refused")
 
 
+def test_a_card_is_written_by_its_ending(
+    first: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InvalidDefinition, match="no ending that says how to write a card"):
+        command_line.read(("card", "m", "--out", "card.pdf"))
+    at = ("--home", str(home))
+    say(capsys, "define", "loans", "--data", first, *DEFINE, *at, "--json")
+    say(capsys, "train", "loans", "--estimator", "logistic_regression", *at, "--json")
+    out = tmp_path / "card.html"
+    code, told, _ = say(capsys, "card", "loans", "--version", "1", "--out", str(out), *at, "--json")
+    assert (code, told["out"]) == (0, str(out))
+    assert out.read_text().startswith("<!DOCTYPE html>")
+    assert command_line.main(("card", "loans", "--version", "v1", *at)) == 0
+    assert capsys.readouterr().out.startswith("# Model card\\: loans, version 1 (challenger)\n")
+
+
 def test_as_a_process(home: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline_core", "--home", str(home), "status", "--json"],

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.release import descent, reads
+from pages.release import links, reads
+from pages.ui.wording import State
 from pipeline_core.flows import release
+from pipeline_core.flows.lineage import lineage
 from pipeline_core.store.home import Store
 from tests.pages import loans
 from tests.pages.conftest import fill
@@ -36,7 +39,7 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
     answer = at.title[0].value
-    made = release.lineage(home, loans.MODEL)
+    made = lineage(home, loans.MODEL)
     auc = made.metrics["auc"]
     assert "**v1** is champion of **loans**, made from 1 batch (800 rows, 6–17 Jan 2025): " in answer
     assert f"validation AUC {auc.value:.3f} (" in answer
@@ -45,21 +48,79 @@ def test_one_sentence_answers_what_data_and_what_metric(home: Store, visit: Visi
     assert at.button(key="rollback").disabled
 
 
-def test_the_chain_names_each_link_by_its_hash(home: Store, tmp_path: Path) -> None:
+def test_the_graph_names_each_link_by_its_hash(home: Store, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "champion")
-    made = release.lineage(home, loans.MODEL)
-    links = descent.links(made, reads.shelf(home, loans.MODEL), kept=True)
-    assert [link[0] for link in links] == ["Batches", "Dataset", "Run", "Version", "Verdict", "Promotion"]
-    assert links[1][2] == f"`{made.dataset.sha256[:10]}`"
-    assert links[3][2] == f"`{made.artifact_sha256[:10]}` :material/check: file kept"
-    assert links[4][1] == "promote"
+    made = lineage(home, loans.MODEL)
+    schema = home.models.schema(loans.MODEL)
+    nodes = links.nodes(made, None, schema)
+    assert [node.title for node in nodes] == [
+        "Batch b-0001", "Dataset d-1", "Run", "Version v1", "Verdict", "Promotion",
+    ]  # fmt: skip
+    assert [node.after for node in nodes] == [(), ("b-0001",), ("dataset",), ("run",), ("version",), ("verdict",)]
+    verdict = made.verdict
+    assert verdict is not None
+    hashes = [made.batches[0].sha256, made.dataset.sha256, "", made.artifact_sha256, verdict.sha256, ""]
+    assert [node.sha256 for node in nodes] == hashes
+    assert {node.state for node in nodes} == {State.UNKNOWN}
+    assert [row["SHA-256"] for row in links.rows(nodes)] == [sha256 or "–" for sha256 in hashes]
+
+
+def test_many_batches_are_drawn_as_first_rest_and_last(home: Store, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "champion")
+    made = lineage(home, loans.MODEL)
+    many = tuple(replace(made.batches[0], batch_id=f"b-{n:04d}", rows=n) for n in range(1, 10))
+    nodes = links.nodes(replace(made, batches=many), None, home.models.schema(loans.MODEL))
+    first = [(node.title, node.figure, node.row) for node in nodes if node.column == 0]
+    assert first == [
+        ("Batch b-0001", "800 rows", 0), ("Batch b-0002", "2 rows", 1), ("6 more batches", "33 rows", 2), ("Batch b-0009", "9 rows", 3),
+    ]  # fmt: skip
+    assert next(node.row for node in nodes if node.name == "dataset") == pytest.approx(1.5)
+
+
+def test_verify_says_what_agrees_and_what_no_longer_does(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "champion")
+    at = visit(PAGE)
+    assert "It was not verified yet" in loans.said(at)
+    at.button(key="lineage_verify").click().run()
+    at = loans.finish_jobs(at)
+    assert "statements asked again, all of them agree." in loans.said(at)
+    version = home.models.version(loans.MODEL, 1)
+    path = home.artifacts.path(version.artifact_sha256)
+    path.write_bytes(path.read_bytes() + b"x")
+    at.button(key="lineage_verify").click().run()
+    at = loans.finish_jobs(at)
+    assert "**These no longer agree:**" in loans.said(at)
+    assert "Its lineage no longer agrees: 1 statement of " in at.title[0].value
+    check = home.datasets.check(loans.MODEL, 1)
+    assert check is not None
+    assert [row["What"] for row in links.found(check)] == ["model file"]
+    states = {
+        node.title: node.state
+        for node in links.nodes(lineage(home, loans.MODEL), check, home.models.schema(loans.MODEL))
+    }
+    assert states["Version v1"] is State.PAGE
+    assert states["Dataset d-1"] is State.OK
+
+
+def test_another_version_is_shown_by_its_link_with_its_card(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "challenger")
+    at = visit(PAGE, version="2", card="open")
+    assert not at.exception
+    assert at.selectbox(key="lineage_version").value == 2
+    assert at.expander[-2].label == "Model card of v2"
+    assert "It was never champion" in loans.said(at)
+    at.selectbox(key="lineage_version").set_value(1).run()
+    assert not at.exception
+    assert at.query_params["version"] == "1"
+    labels = [button.proto.label for button in at.get("download_button")]
+    assert labels[:2] == ["Download as HTML", "Download as Markdown"]
 
 
 def test_the_download_is_the_lineage_record(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "champion")
     at = visit(PAGE)
-    assert at.get("download_button")[0].proto.label == "Download the lineage"
-    assert json.loads(reads.lineage_text(release.lineage(home, loans.MODEL)))["promoted_by"] == "Ada"
+    assert "Download the lineage" in [button.proto.label for button in at.get("download_button")]
+    assert json.loads(reads.lineage_text(lineage(home, loans.MODEL)))["promoted_by"] == "Ada"
 
 
 def test_rollback_brings_the_former_champion_back(home: Store, visit: Visit, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pipeline_core.errors import ComputeFailed, NotEnough, NotFound, Refused, Stale
 from pipeline_core.flows import intake, release
 from pipeline_core.flows.compute import in_process
+from pipeline_core.flows.lineage import lineage
 from pipeline_core.policy import Policy
 from pipeline_core.records import Alert, AlertLevel, Decision, Measured, ModelVersion, Stage, Task, TimeUnit
 from pipeline_core.store.home import Store
@@ -182,7 +183,7 @@ def test_an_unknown_version_or_model_is_not_found(store: Store) -> None:
         with pytest.raises(NotFound):
             verb(store, "lones", **WHO, **extra)
     with pytest.raises(NotFound):
-        release.lineage(store, "lones")
+        lineage(store, "lones")
 
 
 def test_rolling_back_returns_the_seat(store: Store) -> None:
@@ -196,7 +197,7 @@ def test_rolling_back_returns_the_seat(store: Store) -> None:
     move = release.rollback(store, "loans", by="Grace", reason="complaints")
     assert (move.epoch, move.version, move.previous, move.action) == (3, 1, 2, "rollback")
     assert store.models.champion("loans").version == 1
-    assert release.lineage(store, "loans").promoted_by == "Grace"
+    assert lineage(store, "loans").promoted_by == "Grace"
 
 
 def test_two_who_roll_back_the_same_champion_go_back_once(store: Store) -> None:
@@ -223,10 +224,10 @@ def test_a_move_that_nobody_made_yet_is_stale_too(store: Store) -> None:
 
 def test_lineage_names_data_metrics_and_the_person(store: Store) -> None:
     with pytest.raises(NotFound, match="has no champion yet"):
-        release.lineage(store, "loans")
+        lineage(store, "loans")
     version = train(store)
     release.promote(store, "loans", version=1, by="Ada", reason="first")
-    told = release.lineage(store, "loans")
+    told = lineage(store, "loans")
     assert (told.version, told.promoted_by, told.reason) == (1, "Ada", "first")
     assert told.dataset == version.dataset
     assert told.metrics == version.metrics

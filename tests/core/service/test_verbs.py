@@ -30,7 +30,7 @@ def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "
 
 def test_the_verbs_are_those_of_the_product() -> None:
     assert set(VERBS) == {
-        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "shadow", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "demo",
+        "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "shadow", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "card", "dataset", "datasets", "demo",
         "status", "source add", "source list", "source run", "source change", "source remove",
     }  # fmt: skip
     assert {name for name, verb in VERBS.items() if verb.long} == {
@@ -142,6 +142,18 @@ def test_the_loop_by_verbs(held: Host, files: Files) -> None:
     assert do(held, "shadow", stop=True).content["shadow"]["ended_at"] is not None
     assert do(held, "receive", file=files.broken).code == 1
     assert [m["model"] for m in do(held, "status", model=None).content["models"]] == ["loans"]
+    other = do(held, "lineage", version=2).content
+    assert (other["stage"], other["promotion"], other["dataset"]["dataset_id"]) == ("challenger", None, "d-2")
+    verified = do(held, "lineage", version=1, verify=True)
+    assert (verified.code, verified.content["agrees"]) == (0, True)
+    assert {link["link"] for link in verified.content["links"]} >= {"batches", "dataset", "run", "version", "promotion"}
+    made = do(held, "dataset", since="1005", batches=["b-0001"]).content
+    assert (made["dataset_id"], made["since"], made["asked"]) == ("d-3", 1005, ["b-0001"])
+    listed = do(held, "datasets").content["datasets"]
+    assert [(kept["dataset_id"], kept["versions"]) for kept in listed] == [("d-3", []), ("d-2", [2]), ("d-1", [1])]
+    assert do(held, "card", version=2).content["title"] == "Model card: loans, version 2 (challenger)"
+    held.store._database.run("UPDATE labels SET value = value || 'x' WHERE row_id = (SELECT min(row_id) FROM labels)")
+    assert do(held, "lineage", verify=True).code == 1
 
 
 @pytest.mark.parametrize(
