@@ -80,6 +80,9 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/stages/drift/saying.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/scores.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/weighing.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/stages/gate/classes.py": "tests/core/stages/gate/test_comparing.py",
+        "pipeline_core/stages/gate/outcome.py": "tests/core/stages/gate/test_comparing.py",
+        "pipeline_core/stages/gate/trivial.py": "tests/core/stages/gate/test_comparing.py",
         "pipeline_core/store/scratch.py": "tests/core/flows/test_replay.py",
     }
     parts = path.relative_to(ROOT / "pipeline_core")
