@@ -13,7 +13,7 @@ def facts(verdict: Verdict) -> None:
     """Draw it as labelled figures."""
     found = [*_test(verdict), *_disagreement(verdict), *_footprints(verdict)]
     if found:
-        panels.facts(found, key="verdict_beside")
+        panels.facts(found, key="verdict_beside", columns=3)
 
 
 def _test(verdict: Verdict) -> list[Fact]:
@@ -46,7 +46,7 @@ def _disagreement(verdict: Verdict) -> list[Fact]:
     return [
         Fact(
             label=f"Only one is right{at}",
-            value=f"champion {found.only_champion:,}, challenger {found.only_challenger:,}",
+            value=f"v{verdict.champion} {found.only_champion:,}, v{verdict.version} {found.only_challenger:,}",
             help=f"Rows on which exactly one of the two is right. McNemar's test ({how}) of both being right equally often:"
             f" p {wording.p_value(found.p_value)}. It does not decide.",
         )
@@ -54,11 +54,14 @@ def _disagreement(verdict: Verdict) -> list[Fact]:
 
 
 def _footprints(verdict: Verdict) -> list[Fact]:
-    sides = (("champion", verdict.champion_footprint), ("challenger", verdict.challenger_footprint))
+    sides = (
+        (f"v{verdict.champion}", verdict.champion_footprint),
+        (f"v{verdict.version}", verdict.challenger_footprint),
+    )
     known = [(name, found) for name, found in sides if found is not None]
     if not known:
         return []
-    calls = ", ".join(f"{name} {found.calls:,}" for name, found in known)
+    calls = " and ".join(f"{found.calls:,}" for _, found in known)
     latency = f"Measured for rows that come one by one ({calls} rows), on the machine that ran the challenge. It does not decide."
     return [
         Fact(label="A row takes, half / 99 % of them", value=_each(known, _speed), help=latency),

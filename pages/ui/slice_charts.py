@@ -13,7 +13,7 @@ from pages.ui import charts, wording
 from pages.ui.wording import State
 from pipeline_core.records import SliceComparison
 
-DRAWN_MAX = 12
+DRAWN_MAX = 8
 ROW_PX = 30
 
 

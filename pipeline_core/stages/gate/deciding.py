@@ -25,7 +25,7 @@ from pipeline_core.stats.scores import PRIMARY, SPOKEN, Difference
 from pipeline_core.stats.truth import Scored, negative
 
 ROWS_NEEDED_MAX = 1_000_000_000
-ALPHA = 1 - LEVEL
+ALPHA = round(1 - LEVEL, 12)
 """The chance that any version that is worse by the margin passes, over all that are tried on the same rows."""
 
 

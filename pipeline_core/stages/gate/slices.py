@@ -142,15 +142,19 @@ def _cut(column: Column, cells: pa.ChunkedArray) -> _Cut | None:
 
 
 def _text(value: object) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = _number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= TEXT_MAX else f"{text[: TEXT_MAX - 1]}…"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.10g}"
 
 
 def _quarters(column: Column, values: pd.Series) -> _Cut:
     numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     ends = np.unique(np.nanquantile(numbers, _QUARTERS))
     codes = np.where(np.isnan(numbers), len(ends) + 1, np.searchsorted(ends, numbers, side="left"))
-    shown = [f"{end:.4g}" for end in ends]
+    shown = [_number(float(f"{end:.4g}")) for end in ends]
     names = [
         f"up to {shown[0]}",
         *(f"{a} to {b}" for a, b in pairwise(shown)),
