@@ -18,16 +18,14 @@ ROW_PX = 30
 
 
 def slice_dots(slices: Sequence[SliceComparison], *, title: str, metric: str) -> go.Figure:
-    """Draw the first slices as dots with intervals: in the colour of an alarm what blocks, a tick where the loss is too much."""
+    """Draw the first slices as dots with intervals: in the colour of an alarm what blocks, a tick at the allowed loss."""
     drawn = list(slices[:DRAWN_MAX])
     names = _names(drawn)
     figure = go.Figure()
     for blocks in (False, True):
         rows = [(name, found) for name, found in zip(names, drawn, strict=True) if found.blocks is blocks]
         if rows:
-            figure.add_trace(
-                _dots(rows, charts.STATE_COLOURS[State.PAGE] if blocks else charts.CHALLENGER, blocks=blocks)
-            )
+            figure.add_trace(_dots(rows, charts.STATE_COLOURS[State.PAGE if blocks else State.UNKNOWN], blocks=blocks))
     tick = {"symbol": "line-ns-open", "size": 16, "color": charts.BASELINE, "line": {"width": 2}}
     figure.add_trace(
         go.Scatter(

@@ -86,7 +86,7 @@ def test_the_chart_puts_what_blocks_on_top_in_the_colour_of_an_alarm() -> None:
     figure = slice_charts.slice_dots(verdict().slices, title="x", metric="AUC")
     calm, alarm, ticks = figure.data
     assert (alarm.marker.color, alarm.marker.symbol) == (charts.STATE_COLOURS[State.PAGE], "diamond")
-    assert (calm.marker.color, calm.marker.symbol) == (charts.CHALLENGER, "circle")
+    assert (calm.marker.color, calm.marker.symbol) == (charts.STATE_COLOURS[State.UNKNOWN], "circle")
     assert list(calm.x) == [-0.01, 0.02]
     assert list(ticks.x) == [-0.03] * 3
     assert figure.layout.yaxis.categoryarray[-1] == alarm.y[0]

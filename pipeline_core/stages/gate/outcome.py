@@ -21,6 +21,8 @@ from pipeline_core.records import (
     Trial,
 )
 
+_PASSED, _PASSED_BUT = ": it may be promoted.", ": by that alone it might be promoted."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -77,7 +79,7 @@ def blocked(outcome: Outcome, blocks: Sequence[str]) -> Outcome:
     return replace(
         outcome,
         decision=Decision.KEEP,
-        reasons=(*outcome.reasons, *blocks),
+        reasons=(*(reason.replace(_PASSED, _PASSED_BUT) for reason in outcome.reasons), *blocks),
         blocks=(*outcome.blocks, *blocks),
         rows_needed=None,
     )

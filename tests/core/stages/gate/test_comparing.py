@@ -221,7 +221,9 @@ def test_anybody_may_add_a_block() -> None:
     assert (once.decision, once.blocks) == (Decision.KEEP, ("Group A is refused more often.",))
     twice = gate.blocked(once, ("And B.",))
     assert twice.blocks == ("Group A is refused more often.", "And B.")
-    assert twice.reasons == (*outcome.reasons, *twice.blocks)
+    assert outcome.reasons[-1].endswith(" is allowed: it may be promoted.")
+    assert twice.reasons[: -len(twice.blocks)][-1].endswith(" is allowed: by that alone it might be promoted.")
+    assert twice.reasons[-2:] == twice.blocks
 
 
 def test_accuracy_is_compared_at_the_operating_threshold() -> None:
