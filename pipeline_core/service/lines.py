@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pipeline_core.service.verdict_lines import beside
+
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
-SLICES_SHOWN = 3
 
 
 def lines(verb: str, content: Content) -> list[str]:
@@ -149,23 +150,11 @@ def _challenge(content: Content) -> list[str]:
         (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
     )
-    return [*said, *_beside(content), *table(("metric", "champion", "challenger", "difference"), rows)]
-
-
-def _beside(content: Content) -> list[str]:
-    """Tell the worst parts of the rows and what each side costs to run."""
-    said = []
-    if content["slices"]:
-        said.append(f"  {content['slices_judged']:,} parts of the rows were judged; the worst:")
-    for part in content["slices"][:SLICES_SHOWN]:
-        where = " and ".join(f"{_plain(c)} {_plain(v)}" for c, v in zip(part["columns"], part["levels"], strict=True))
-        said.append(f"    {where}: {figure(part['difference'])}{', blocks' if part['blocks'] else ''}")
-    for name in ("champion", "challenger"):
-        cost = content[f"{name}_footprint"]
-        if cost:
-            speed = f"a row in {cost['p50_ms']:.1f} ms (99 % in {cost['p99_ms']:.1f} ms)"
-            said.append(f"  {name}: {speed}, a file of {cost['artifact_bytes']:,} bytes")
-    return said
+    return [
+        *said,
+        *beside(content, figure=figure, plain=_plain),
+        *table(("metric", "champion", "challenger", "difference"), rows),
+    ]
 
 
 def _shadow(content: Content) -> list[str]:
