@@ -20,6 +20,8 @@ NUMBER_MAX = 1e38
 """No number is taken beyond this, by no policy: its square, or a tree's 32-bit threshold, would be infinity."""
 
 _TABLE = "severity"
+_SHARES = ("_share", "alpha", "threshold", "power", "superiority")
+"""Knobs whose name holds one of these are from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,18 @@ class Policy:
     # the gate
     auc_margin: float = 0.01
     relative_error_margin: float = 0.01
+    superiority: float = 0.0
     class_rows_min: int = 30
     gate_rows_max: int = 50_000
+    gate_power_min: float = 0.5
+    operating_threshold: float = 0.5
+    brier_margin: float = 0.0025
+    slice_margin: float = 0.03
+    slice_rows_min: int = 100
+    slice_positives_min: int = 20
+    slice_columns_max: int = 12
+    false_positive_cost: float = 0.0
+    false_negative_cost: float = 0.0
     # watching
     alpha: float = 0.05
     null_alpha: float = 0.001
@@ -163,7 +175,7 @@ def _check_knob(path: Path, name: str, value: object, knobs: set[str]) -> None:
         raise InvalidDefinition(
             f"{path}: {name} is {value!r}; a whole number of at least 1 is allowed. Mend that line, or remove it."
         )
-    if ("_share" in name or "alpha" in name) and value > 1:
+    if any(part in name for part in _SHARES) and value > 1:
         raise InvalidDefinition(
             f"{path}: {name} is {value!r}; a share from 0 to 1 is allowed. Mend that line, or remove it."
         )

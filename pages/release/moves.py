@@ -33,7 +33,8 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
     with st.container(border=True, key="decision"):
         st.markdown("**Why**" if verdict else "**Next**")
         for reason in verdict.reasons if verdict else ():
-            st.markdown(f"- {wording.safe(reason, length=400)}")
+            blocks = verdict is not None and reason in verdict.blocks
+            st.markdown(f"- {':red[:material/block:] ' if blocks else ''}{wording.safe(reason, length=600)}")
         if block:
             st.caption(f":material/block: {block}")
         stale = verdict is None or verdict.epoch != shelf.epoch

@@ -20,7 +20,7 @@ def verdict_sentence(verdict: Verdict, schema: Schema) -> str:
 def _against_champion(verdict: Verdict) -> str:
     return {
         Decision.PROMOTE: f"**v{verdict.version} may replace champion v{verdict.champion}**",
-        Decision.KEEP: f"**Keep champion v{verdict.champion}**: v{verdict.version} is worse by more than is allowed",
+        Decision.KEEP: f"**Keep champion v{verdict.champion}**: {_why_kept(verdict)}",
         Decision.INSUFFICIENT: f"**Nobody can say yet** whether v{verdict.version} is as good as champion v{verdict.champion}",
     }[verdict.verdict]
 
@@ -29,9 +29,18 @@ def _against_nothing(verdict: Verdict) -> str:
     beats = "it passed the gate, barely" if verdicts.doubt(verdict) else "it beats the trivial predictor"
     return {
         Decision.PROMOTE: f"**v{verdict.version} may become the first champion**: {beats}",
-        Decision.KEEP: f"**v{verdict.version} should not go out**: it is no better than no model",
+        Decision.KEEP: f"**v{verdict.version} should not go out**: {'something blocks it' if verdict.blocks else 'it is no better than no model'}",
         Decision.INSUFFICIENT: f"**Nobody can say yet** whether v{verdict.version} is better than no model",
     }[verdict.verdict]
+
+
+def _why_kept(verdict: Verdict) -> str:
+    if not verdict.blocks:
+        return f"v{verdict.version} is worse by more than is allowed"
+    parts = sum(found.blocks for found in verdict.slices)
+    if parts:
+        return f"v{verdict.version} loses too much in {wording.count(parts, 'part')} of the rows"
+    return f"{wording.count(len(verdict.blocks), 'finding')} {'blocks' if len(verdict.blocks) == 1 else 'block'} v{verdict.version}"
 
 
 def _period(verdict: Verdict, schema: Schema) -> str:
@@ -64,6 +73,8 @@ def promotion_block(verdict: Verdict | None, epoch: int) -> str | None:
         return "Promotion needs a verdict: run the challenge first."
     if verdict.epoch != epoch:
         return "The champion has changed since this verdict: run the challenge again."
+    if verdict.blocks:
+        return "The gate refuses this promotion, because of what is marked above."
     if verdict.verdict is Decision.KEEP:
         return "The verdict is to keep what is there: the gate refuses this promotion."
     if verdict.verdict is Decision.INSUFFICIENT:

@@ -18,8 +18,9 @@ def challenge_does(shelf: Shelf) -> str:
         )
     return (
         "Champion and challenger predict the same newest labelled rows, none of which either was fitted on. The gate compares"
-        " the leading metric with its 95 % interval: the challenger may replace the champion when it is shown not to be worse"
-        " by more than the margin. Nothing changes in production until somebody promotes it."
+        " the leading metric with its interval: the challenger may replace the champion when it is shown not to be worse by more"
+        " than the margin, its probabilities are no worse, and no part of the rows loses too much. The more versions are tried on"
+        " the same rows, the stricter it gets. Nothing changes in production until somebody promotes it."
     )
 
 

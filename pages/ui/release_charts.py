@@ -16,7 +16,7 @@ from pipeline_core.records import Measured, ModelVersion, Promotion, ShadowRepor
 SHADES = ("#868E96", "#ADB5BD", "#5C636A", "#C9CED3")
 ROW_PX = 26
 # a share beside errors in the target's unit would be a dot at zero; of a share of positives neither side is better
-_APART = {"r2"} | wording.NEITHER_IS_BETTER
+_APART = {"r2", "cost"} | wording.NEITHER_IS_BETTER
 
 
 def version_colours(versions: Sequence[ModelVersion]) -> tuple[str, ...]:

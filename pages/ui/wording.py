@@ -345,6 +345,7 @@ _METRICS = {
     "mae": "MAE",
     "r2": "R²",
     "bias": "Bias",
+    "cost": "Cost per row",
 }
 
 
@@ -353,7 +354,7 @@ def metric_name(name: str) -> str:
     return _METRICS.get(name, name.replace("_", " "))
 
 
-SMALLER_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae"})
+SMALLER_IS_BETTER = frozenset({"brier", "log_loss", "rmse", "mae", "cost"})
 NEITHER_IS_BETTER = frozenset({"positive_share"})
 
 

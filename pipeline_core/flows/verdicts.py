@@ -11,7 +11,7 @@ import json
 import math
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -24,7 +24,7 @@ from pipeline_core.errors import NotEnough, NotFound, Refused
 from pipeline_core.flows import overlaps
 from pipeline_core.flows.datasets import standing
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import ModelVersion, Overlap, Schema, Task, Verdict
+from pipeline_core.records import Footprint, ModelVersion, Overlap, Schema, Task, Verdict
 from pipeline_core.stages import gate, serving, training
 from pipeline_core.store.home import Store
 
@@ -71,8 +71,9 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
             f"Model {model!r} has no labelled row that version {challenger.version}"
             f"{f' and version {against.version}' if against else ''} was not fitted on. Receive newer rows with labels."
         )
-    verdict = replace(_verdict(store, challenger, champion, rows=rows), epoch=epoch, overlap=overlap)
-    verdict = replace(verdict, reasons=(*verdict.reasons, *_tries(store, challenger, epoch)))
+    verdict = replace(_verdict(store, challenger, champion, rows=rows, epoch=epoch), overlap=overlap)
+    if champion is None:
+        verdict = replace(verdict, reasons=(*verdict.reasons, *_tries(store, challenger)))
     store.models.add_verdict(verdict)
     return verdict
 
@@ -107,28 +108,44 @@ def on_batches(store: Store, challenger: ModelVersion, champion: ModelVersion, *
             f"No labelled row of {len(batches)} batches is one that versions {challenger.version} and {champion.version} of"
             f" model {challenger.model!r} were not fitted on. Receive newer rows with labels."
         )
-    return _verdict(store, challenger, champion, rows=rows)
+    return _verdict(store, challenger, champion, rows=rows, epoch=None)
 
 
-def _verdict(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> Verdict:
-    outcome = _judged(store, challenger, champion, rows=rows)
+def _verdict(
+    store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table, epoch: int | None
+) -> Verdict:
+    """Judge; without an epoch it is a look that promotes nothing, and no try."""
+    digest = _digest(rows)
     events = pc.min_max(rows.column("event_at")).as_py()
+    span = (events["min"].replace(tzinfo=UTC), events["max"].replace(tzinfo=UTC))
+    tries = () if epoch is None else _earlier(store, challenger, epoch, rows=(digest, span))
+    sides = _sides(store, challenger, champion, rows=rows)
+    outcome = _judged(store, sides, rows=rows, tries=tries)
     return Verdict(
         verdict_id=f"verdict-{uuid.uuid4().hex[:12]}",
         model=challenger.model,
         version=challenger.version,
         champion=champion.version if champion else None,
-        epoch=store.models.epoch(challenger.model),
+        epoch=store.models.epoch(challenger.model) if epoch is None else epoch,
         verdict=outcome.decision,
         reasons=outcome.reasons,
         metrics=outcome.metrics,
         rows=outcome.rows,
-        sha256=_digest(rows),
-        first_event_at=events["min"].replace(tzinfo=UTC),
-        last_event_at=events["max"].replace(tzinfo=UTC),
+        sha256=digest,
+        first_event_at=span[0],
+        last_event_at=span[1],
         rows_needed=outcome.rows_needed,
         champion_curves=outcome.champion_curves,
         challenger_curves=outcome.challenger_curves,
+        blocks=outcome.blocks,
+        trial=outcome.trial,
+        threshold=outcome.threshold,
+        discordance=outcome.discordance,
+        slices=outcome.slices,
+        slices_judged=outcome.slices_judged,
+        classes=outcome.classes,
+        champion_footprint=sides.rival.footprint if sides.rival else None,
+        challenger_footprint=sides.challenger.footprint,
         decided_at=store.now(),
     )
 
@@ -175,20 +192,53 @@ def rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None)
     return champion if same and ours.task is theirs.task else None
 
 
-def _judged(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> gate.Outcome:
-    schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
-    said = _said(store, challenger, rows, asked=schema)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """A version, what it says about the rows, and what it costs to ask."""
+
+    version: ModelVersion
+    said: pa.Table
+    footprint: Footprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sides:
+    """Who is compared with whom; ``rival`` is the champion where the two can be compared."""
+
+    challenger: _Side
+    champion: ModelVersion | None
+    rival: _Side | None
+
+
+def _sides(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> _Sides:
+    asked = _schema(store, challenger)
     against = rival(store, challenger, champion)
-    if champion is not None and against is None:
+    return _Sides(
+        challenger=_side(store, challenger, rows, asked=asked),
+        champion=champion,
+        rival=_side(store, against, rows, asked=asked) if against else None,
+    )
+
+
+def _judged(store: Store, sides: _Sides, *, rows: pa.Table, tries: tuple[float, ...]) -> gate.Outcome:
+    challenger, champion = sides.challenger.version, sides.champion
+    schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
+    if champion is not None and sides.rival is None:
         theirs = _schema(store, champion)
         reason = (
             f"Version {champion.version}, the champion, predicts {_question(theirs)}, and this version {_question(schema)},"
             " since the model was defined again: the two cannot be compared, and the champion stays. Define the new"
             " question as a model of its own."
         )
-        return gate.incomparable(labels, said, reason=reason, schema=schema, policy=store.policy)
-    theirs_said = _said(store, against, rows, asked=schema) if against else None
-    return gate.compare(labels, said, champion=theirs_said, schema=schema, policy=store.policy)
+        return gate.incomparable(labels, sides.challenger.said, reason=reason, schema=schema, policy=store.policy)
+    return gate.compare(
+        labels,
+        sides.challenger.said,
+        champion=sides.rival.said if sides.rival else None,
+        schema=schema,
+        policy=store.policy,
+        setting=gate.Setting(cells=rows, shares=challenger.shap_shares, earlier=tries),
+    )
 
 
 def _question(schema: Schema) -> str:
@@ -198,22 +248,39 @@ def _question(schema: Schema) -> str:
     return f"the classes {shown}{', …' if len(schema.classes) > 6 else ''}"
 
 
-def _tries(store: Store, challenger: ModelVersion, epoch: int) -> tuple[str, ...]:
-    """Say how many were tried: of many versions one passes by luck."""
-    before = [v.version for v in store.models.verdicts(challenger.model) if v.epoch == epoch]
+_Rows = tuple[str, tuple[datetime, datetime]]
+
+
+def _earlier(store: Store, challenger: ModelVersion, epoch: int, *, rows: _Rows) -> tuple[float, ...]:
+    """Give the p-values of the tries before this one since the champion last moved, on rows that overlap with these."""
+    # a try is a version on a set of rows: the same version on the same rows is the same try, and keeps its place
+    digest, (first, last) = rows
+    found: dict[tuple[int, str], float] = {}
+    for verdict in reversed(store.models.verdicts(challenger.model)):
+        if verdict.epoch != epoch or verdict.trial is None or not _overlaps(verdict, first, last):
+            continue
+        if (verdict.version, verdict.sha256) == (challenger.version, digest):
+            break
+        found.setdefault((verdict.version, verdict.sha256), verdict.trial.p_value)
+    return tuple(found.values())
+
+
+def _overlaps(verdict: Verdict, first: datetime, last: datetime) -> bool:
+    if verdict.first_event_at is None or verdict.last_event_at is None:
+        return True
+    return verdict.first_event_at <= last and verdict.last_event_at >= first
+
+
+def _tries(store: Store, challenger: ModelVersion) -> tuple[str, ...]:
+    """Say how many first versions were tried: of many one passes by luck, and there is no champion to test against."""
+    before = [v.version for v in store.models.verdicts(challenger.model) if v.epoch == 0]
     if not before:
         return ()
-    since = " since the champion last moved" if epoch else ""
-    version = _ordinal(len({*before, challenger.version}))
+    version = gate.ordinal(len({*before, challenger.version}))
     return (
-        f"This is the {_ordinal(len(before) + 1)} challenge{since}, and the {version} version tried on these rows:"
+        f"This is the {gate.ordinal(len(before) + 1)} challenge, and the {version} version tried on these rows:"
         " the more are tried, the likelier one passes by luck.",
     )
-
-
-def _ordinal(number: int) -> str:
-    teen = number % 100 in {11, 12, 13}
-    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def evidence(store: Store, verdict: Verdict, *, as_of: datetime | None = None) -> str:
@@ -306,10 +373,12 @@ def _held_out(store: Store, version: ModelVersion, rows: pa.Table) -> npt.NDArra
     return training.held_out(rows, schema, version.dataset.holdout_share)
 
 
-def _said(store: Store, version: ModelVersion, rows: pa.Table, *, asked: Schema) -> pa.Table:
-    own = _schema(store, version)
-    said = serving.predict(loaded(store, version), rows, own)
+def _side(store: Store, version: ModelVersion, rows: pa.Table, *, asked: Schema) -> _Side:
+    own, pipeline = _schema(store, version), loaded(store, version)
+    said = serving.predict(pipeline, rows, own)
     if own.positive != asked.positive:  # of two classes: what is not the one is the other
         turned = pc.subtract(1.0, said.column("score"))
         said = said.set_column(said.schema.get_field_index("score"), "score", turned)
-    return said
+    p50_ms, p99_ms, calls = serving.latency(pipeline, rows, own)
+    footprint = Footprint(p50_ms=p50_ms, p99_ms=p99_ms, calls=calls, artifact_bytes=version.artifact_bytes)
+    return _Side(version=version, said=said, footprint=footprint)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline_core.records.intake import BatchReport
 from pipeline_core.records.lineage import DatasetVersion
-from pipeline_core.records.words import Decision, Figure, Stage
+from pipeline_core.records.words import Decision, Figure, Measured, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +115,74 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Discordance:
+    """Rows on which only one of two models is right, and McNemar's two-sided p. ``chi2`` None: the test is exact."""
+
+    only_champion: int
+    only_challenger: int
+    p_value: float
+    chi2: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceComparison:
+    """Two models on the rows with one level of a column, or of two. ``difference`` > 0: the challenger is better.
+
+    Binary: of AUC; multiclass: of accuracy; regression: of RMSE; ``margin`` is the loss that is allowed, in its unit.
+    ``loss_p_value``: one-sided, of no more than that loss, adjusted over all slices (Benjamini-Hochberg). ``blocks``: more
+    is proven.
+    """
+
+    columns: tuple[str, ...]
+    levels: tuple[str, ...]
+    rows: int
+    positives: int | None
+    difference: Measured
+    margin: float
+    loss_p_value: float
+    blocks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassComparison:
+    """One class of many: how much of it is found, and F1. An empty ``label`` is the mean over the classes that occur."""
+
+    label: str
+    rows: int
+    recall: Comparison
+    f1: Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What a version costs to run: milliseconds for a row that comes alone, over ``calls`` rows, and bytes of its file."""
+
+    p50_ms: float
+    p99_ms: float
+    calls: int
+    artifact_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The test that decides: one-sided p of "worse by the margin", the level it must reach, and how many were tried.
+
+    ``place`` counts the tries on these rows since the champion last moved, this one included. ``power``: how often a
+    challenger that is exactly as good would pass; None where the margin is 0.
+    """
+
+    p_value: float
+    level: float
+    place: int
+    power: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What the gate decided and on what. ``champion`` None: compared with the trivial predictor.
 
-    ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named).
+    ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named). ``blocks``: what
+    forbids a promotion whatever the deciding metric says. ``slices``: the worst of ``slices_judged``.
     """
 
     verdict_id: str
@@ -137,6 +201,15 @@ class Verdict:
     champion_curves: Curves = field(default_factory=Curves)
     challenger_curves: Curves = field(default_factory=Curves)
     overlap: Overlap | None = None
+    blocks: tuple[str, ...] = ()
+    trial: Trial | None = None
+    threshold: float | None = None
+    discordance: Discordance | None = None
+    slices: tuple[SliceComparison, ...] = ()
+    slices_judged: int = 0
+    classes: tuple[ClassComparison, ...] = ()
+    champion_footprint: Footprint | None = None
+    challenger_footprint: Footprint | None = None
     decided_at: datetime
 
 

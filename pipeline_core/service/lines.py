@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline_core.service import lineage_lines
 from pipeline_core.service.lineage_lines import day, plain
+from pipeline_core.service.verdict_lines import beside
 
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
@@ -137,12 +138,16 @@ def _challenge(content: Content) -> list[str]:
         f"Verdict on version {content['version']} against {against}: {content['verdict']} ({content['rows']:,} rows)"
     ]
     said += [f"  {plain(reason)}" for reason in content["reasons"]]
-    said += [f"  {content['overlap']['words']}"] if content["overlap"] else []
+    said += [f"  {content['overlap']['words']}"] if content.get("overlap") else []
     rows = (
         (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
     )
-    return [*said, *table(("metric", "champion", "challenger", "difference"), rows)]
+    return [
+        *said,
+        *beside(content, figure=figure, plain=plain),
+        *table(("metric", "champion", "challenger", "difference"), rows),
+    ]
 
 
 def _shadow(content: Content) -> list[str]:

@@ -7,6 +7,7 @@ rows come from ``validation``, pipelines from ``artifact``. It refuses to know a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ from pipeline_core.stats.truth import negative
 
 SLICE_ROWS = 50_000
 THRESHOLD = 0.5
+LATENCY_CALLS = 100
+LATENCY_BUDGET_MS = 1_000
 
 _US_PER_DAY = 86_400_000_000.0
 _KEYS = ("row_id", "row_number", "event_at")
@@ -92,6 +95,39 @@ def predict(pipeline: Pipeline, rows: pa.Table, schema: Schema) -> pa.Table:
         return _binary_table(keys, score, schema)
     text = pa.array([repr(v) for v in score.tolist()], pa.string())
     return _table(keys, text, score, pa.array(score))
+
+
+def latency(pipeline: Pipeline, rows: pa.Table, schema: Schema) -> tuple[float, float, int]:
+    """Measure how long a row that comes alone waits for its prediction, on this machine as busy as it is.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted.
+    rows : pa.Table
+        Typed rows, as ``predict`` takes them; at least one. Up to 100 of them, spread evenly, are asked one by one, for at
+        most a second.
+    schema : Schema
+        Task and features.
+
+    Returns
+    -------
+    p50_ms, p99_ms : float, milliseconds
+    calls : int
+        How many rows were asked; the first is asked once before, unmeasured.
+    """
+    places = np.unique(np.linspace(0, rows.num_rows - 1, LATENCY_CALLS).astype(np.intp))
+    asked = [rows.slice(place, 1) for place in places.tolist()]
+    predict(pipeline, asked[0], schema)
+    spent: list[float] = []
+    for row in asked:
+        began = time.perf_counter()
+        predict(pipeline, row, schema)
+        spent.append(1_000 * (time.perf_counter() - began))
+        if sum(spent) > LATENCY_BUDGET_MS:
+            break
+    p50, p99 = np.quantile(spent, [0.5, 0.99]).tolist()
+    return p50, p99, len(spent)
 
 
 def scores(pipeline: Pipeline, features: pd.DataFrame, schema: Schema) -> Floats:

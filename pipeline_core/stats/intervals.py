@@ -167,10 +167,12 @@ def percentile_interval(repeated: Floats, *, level: float = LEVEL) -> tuple[floa
     return float(low), float(high)
 
 
-def rows_for_margin(standard_error: float, rows: int, *, margin: float, power: float = 0.8) -> int:
+def rows_for_margin(
+    standard_error: float, rows: int, *, margin: float, power: float = 0.8, alpha: float = 1 - LEVEL
+) -> int:
     """Say how many rows would show that two equally good models differ by less than a margin.
 
-    ``n = rows ((z_0.95 + z_power) standard_error / margin)²``: the one-sided 5 % test of non-inferiority at true
+    ``n = rows ((z_(1-alpha) + z_power) standard_error / margin)²``: the one-sided test of non-inferiority at true
     equality; the standard error shrinks with the square root of the rows.
 
     Parameters
@@ -183,6 +185,8 @@ def rows_for_margin(standard_error: float, rows: int, *, margin: float, power: f
         The loss that is still allowed, in the metric's unit; above 0.
     power : float, 0-1
         How often the proof shall succeed.
+    alpha : float, 0-1
+        The one-sided level of the test.
 
     Returns
     -------
@@ -202,5 +206,5 @@ def rows_for_margin(standard_error: float, rows: int, *, margin: float, power: f
         raise NotEnough(
             "A margin of 0 can never be proven with any number of rows; set a margin above 0 in the policy."
         )
-    needed = rows * ((normal_quantile(LEVEL) + normal_quantile(power)) * standard_error / margin) ** 2
+    needed = rows * ((normal_quantile(1 - alpha) + normal_quantile(power)) * standard_error / margin) ** 2
     return int(np.ceil(needed))

@@ -9,7 +9,7 @@ paired bootstrap changes them for both models alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,7 @@ __all__ = [
     "delong",
     "metrics",
     "paired",
+    "paired_means",
     "scored",
 ]
 
@@ -75,16 +76,14 @@ _RANKED = frozenset({"auc", "auc_macro"})
 class Difference:
     """How much better the second model is on the same rows; every figure > 0 speaks for the second.
 
-    ``figure`` has the two-sided 95 % interval, ``one_sided_low`` is the 95 % one-sided lower bound (non-inferiority:
-    above -margin), ``standard_error`` is for ``intervals.rows_for_margin``.
+    ``figure`` has the two-sided 95 % interval, ``standard_error`` is for ``noninferiority`` and ``intervals.rows_for_margin``.
     """
 
     figure: Figure
-    one_sided_low: float | None = None
     standard_error: float | None = None
 
 
-def metrics(rows: Scored, *, seed: int) -> dict[str, Figure]:
+def metrics(rows: Scored, *, seed: int | None, names: Sequence[str] | None = None) -> dict[str, Figure]:
     """Measure every metric of the task with its 95 % interval.
 
     AUC: DeLong's variance (macro: of the mean over one-against-rest areas of the classes that occur); shares: Wilson;
@@ -94,17 +93,19 @@ def metrics(rows: Scored, *, seed: int) -> dict[str, Figure]:
     ----------
     rows : Scored
         Truth and predictions.
-    seed : int
-        Of the bootstrap.
+    seed : int or None
+        Of the bootstrap; None: figures that only a bootstrap gives an interval go without one.
+    names : sequence of str, optional
+        Which ones; all of the task unless said.
 
     Returns
     -------
     dict of str to Figure
-        One entry per name in ``METRICS[task]``; ``NotMeasured`` with the reason where the rows do not define it.
+        One entry per name; ``NotMeasured`` with the reason where the rows do not define it.
     """
-    found = {name: _figure(name, rows) for name in METRICS[rows.task]}
+    found = {name: _figure(name, rows) for name in (METRICS[rows.task] if names is None else names)}
     unsure = {n: f.value for n, f in found.items() if isinstance(f, Measured) and f.low is None}
-    if not unsure:
+    if not unsure or seed is None:
         return found
     measures = [weighted(name, rows) for name in unsure]
     # the same resamples for all of them
@@ -156,6 +157,36 @@ def paired(metric: str, first: Scored, second: Scored, *, seed: int) -> Differen
     return _paired_bootstrap(metric, first, second, seed)
 
 
+def paired_means(first: Floats, second: Floats, *, seed: int) -> tuple[Measured, Measured, Measured]:
+    """Compare the means of what two models cost on the same rows, by paired bootstrap.
+
+    Parameters
+    ----------
+    first, second : array, shape (rows,)
+        One value per row, better when smaller; at least one row.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    first, second, difference : Measured
+        With 95 % intervals; ``difference`` > 0: the second is better.
+
+    Examples
+    --------
+    >>> [found.value for found in paired_means(np.array([4.0, 0.0]), np.array([1.0, 1.0]), seed=1)]
+    [2.0, 1.0, 1.0]
+    """
+    columns = (first, second, first - second)
+    repeated = bootstrap(lambda w: np.stack([weighted_mean(w, c) for c in columns], axis=-1), first.size, seed=seed)
+    ends = [percentile_interval(repeats) for repeats in repeated.T]
+    ours, theirs, difference = (
+        Measured(value=float(column.mean()), low=low, high=high, rows=first.size)
+        for column, (low, high) in zip(columns, ends, strict=True)
+    )
+    return ours, theirs, difference
+
+
 def _area(rows: Scored) -> tuple[float, Floats]:
     if rows.scores is None:
         return mean_influence([(rows.y == 1, rows.score)])
@@ -183,7 +214,6 @@ def _paired_auc(first: Scored, second: Scored) -> Difference:
     half = normal_quantile(0.5 + LEVEL / 2) * error
     return Difference(
         figure=Measured(value=value, low=value - half, high=value + half, rows=first.rows),
-        one_sided_low=value - normal_quantile(LEVEL) * error,
         standard_error=error,
     )
 
@@ -199,10 +229,8 @@ def _paired_bootstrap(metric: str, first: Scored, second: Scored, seed: int) -> 
     repeats = DECIDING_REPEATS if metric in PRIMARY.values() else REPEATS
     repeated = bootstrap(better_by, first.rows, seed=seed, repeats=repeats)[:, 0]
     low, high = percentile_interval(repeated)
-    one_sided, _ = percentile_interval(repeated, level=2 * LEVEL - 1)
     return Difference(
         figure=Measured(value=value, low=low, high=high, rows=first.rows),
-        one_sided_low=one_sided,
         standard_error=float(np.nanstd(repeated, ddof=1)) if low is not None else None,
     )
 

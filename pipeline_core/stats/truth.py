@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pipeline_core.records import Schema, Task
 from pipeline_core.stats.intervals import Floats
@@ -24,7 +24,8 @@ class Scored:
 
     Binary: ``y`` and ``prediction`` are 0 or 1 (1: the positive class), ``score`` is P(positive). Multiclass: they are
     positions in the schema's classes, ``score`` is P(predicted class) and ``scores`` has one column per class.
-    Regression: ``y`` is the value and ``prediction`` and ``score`` are both the predicted value.
+    Regression: ``y`` is the value and ``prediction`` and ``score`` are both the predicted value. ``places`` are those of
+    the rows among the ones that were given (None: not asked).
     """
 
     task: Task
@@ -33,6 +34,7 @@ class Scored:
     score: Floats
     scores: Floats | None = None
     class_count: int = 0
+    places: NDArray[np.intp] | None = None
 
     @property
     def rows(self) -> int:
@@ -109,7 +111,8 @@ def scored(
     if schema.task is Task.REGRESSION:
         y = _numbers(labels)
         kept = np.isfinite(y) & np.isfinite(score_array)
-        return Scored(task=schema.task, y=y[kept], prediction=score_array[kept], score=score_array[kept])
+        known = score_array[kept]
+        return Scored(task=schema.task, y=y[kept], prediction=known, score=known, places=np.flatnonzero(kept))
     classes = _ordered_classes(schema)
     y, said = _codes(labels, classes), _codes(prediction, classes)
     if schema.task is Task.BINARY:
@@ -125,6 +128,7 @@ def scored(
         score=score_array[kept],
         scores=table,
         class_count=len(classes),
+        places=np.flatnonzero(kept),
     )
 
 

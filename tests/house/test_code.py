@@ -68,6 +68,7 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/store/faults.py": "tests/story/test_crash.py",
         "pipeline_core/service/host.py": "tests/core/service",
         "pipeline_core/service/release_verbs.py": "tests/core/service/test_verbs.py",
+        "pipeline_core/service/verdict_lines.py": "tests/core/service/test_lines.py",
         "pipeline_core/service/replay_verb.py": "tests/core/flows/test_replay.py",
         "pipeline_core/engines/counting.py": "tests/core/engines/test_duck.py",
         "pipeline_core/engines/rereading.py": "tests/core/engines/test_duck.py",
@@ -84,6 +85,9 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/stages/drift/saying.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/scores.py": "tests/core/stages/drift/test_judging.py",
         "pipeline_core/stages/drift/weighing.py": "tests/core/stages/drift/test_judging.py",
+        "pipeline_core/stages/gate/classes.py": "tests/core/stages/gate/test_comparing.py",
+        "pipeline_core/stages/gate/outcome.py": "tests/core/stages/gate/test_comparing.py",
+        "pipeline_core/stages/gate/trivial.py": "tests/core/stages/gate/test_comparing.py",
         "pipeline_core/store/scratch.py": "tests/core/flows/test_replay.py",
     }
     parts = path.relative_to(ROOT / "pipeline_core")

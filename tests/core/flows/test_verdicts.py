@@ -247,7 +247,7 @@ def test_a_verdict_of_before_rows_were_named_still_counts(store: Store) -> None:
     assert release.promote(store, "loans", version=1, **WHO).verdict_id == "old"
 
 
-def test_a_verdict_says_how_many_were_tried(store: Store) -> None:
+def test_first_versions_say_how_many_were_tried(store: Store) -> None:
     store.policy = replace(store.policy, class_rows_min=1)
     train(store)
     train(store)
@@ -256,14 +256,61 @@ def test_a_verdict_says_how_many_were_tried(store: Store) -> None:
         "This is the 2nd challenge, and the 2nd version tried on these rows: the more are tried, the likelier one passes"
         " by luck."
     )
+
+
+def test_each_next_try_on_the_same_rows_has_to_reach_a_stricter_level(store: Store) -> None:
+    train(store)
+    train(store)
+    train(store)
     release.promote(store, "loans", version=1, **WHO)
-    assert "tried" not in " ".join(verdicts.challenge(store, "loans").reasons)
-    again = verdicts.challenge(store, "loans").reasons[-1]
-    assert again.startswith("This is the 2nd challenge since the champion last moved, and the 1st version tried")
+    first = verdicts.challenge(store, "loans", version=2)
+    assert (first.trial.place, first.trial.level) == (1, pytest.approx(0.025))
+    assert "try" not in " ".join(first.reasons)
+    # the same version on the same rows is the same try
+    again = verdicts.challenge(store, "loans", version=2)
+    assert (again.trial, again.reasons) == (first.trial, first.reasons)
+    # models that never differ pass at once, and what passed gives its part of the level back: 1/6 of what 1/2 left
+    second = verdicts.challenge(store, "loans", version=3)
+    assert first.trial.p_value == 0
+    assert (second.trial.place, second.trial.level) == (2, pytest.approx(0.05 / 6 / 0.5))
+    assert second.reasons[1] == (
+        "This is the 2nd try on these rows since the champion last moved. So that none of many passes by luck, it takes"
+        " 98.333 % confidence; the first took 97.5 %."
+    )
+    assert verdicts.challenge(store, "loans", version=2).trial == first.trial
+    # more rows are another chance of luck
+    homes.deliver(store, modelling.schema(), modelling.rows(100, seed=5, day=2))
+    third = verdicts.challenge(store, "loans", version=2)
+    assert third.trial.place == 3
+    # with the champion everything begins anew
+    release.promote(store, "loans", version=2, **WHO)
+    assert verdicts.challenge(store, "loans", version=3).trial.place == 1
 
 
-@pytest.mark.parametrize(
-    ("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (113, "113th")]
-)
-def test_ordinals(number: int, said: str) -> None:
-    assert verdicts._ordinal(number) == said
+def test_rows_that_share_no_time_with_earlier_ones_are_no_try_on_the_same(store: Store) -> None:
+    train(store)
+    train(store)
+    release.promote(store, "loans", version=1, **WHO)
+    first = verdicts.challenge(store, "loans", version=2)
+    late = first.last_event_at + timedelta(days=1)
+    version = store.models.version("loans", 2)
+    assert verdicts._earlier(store, version, 1, rows=("other", (late, late))) == ()
+    assert verdicts._earlier(store, version, 1, rows=("other", (first.first_event_at, late))) == (0.0,)
+    assert verdicts._earlier(store, version, 2, rows=("other", (first.first_event_at, late))) == ()
+    assert verdicts._earlier(store, version, 1, rows=(first.sha256, (first.first_event_at, late))) == ()
+
+
+def test_what_it_costs_to_run_stands_beside_the_verdict(store: Store) -> None:
+    train(store)
+    train(store, estimator="lightgbm")
+    first = verdicts.challenge(store, "loans", version=1)
+    assert first.champion_footprint is None
+    release.promote(store, "loans", version=1, **WHO)
+    verdict = verdicts.challenge(store, "loans")
+    for number, footprint in ((1, verdict.champion_footprint), (2, verdict.challenger_footprint)):
+        assert footprint.artifact_bytes == store.models.version("loans", number).artifact_bytes
+        assert 0 < footprint.p50_ms <= footprint.p99_ms
+        assert footprint.calls >= 1
+    assert verdict.threshold == pytest.approx(0.5)
+    assert verdict.discordance is not None
+    assert store.models.verdict("loans", 2) == verdict

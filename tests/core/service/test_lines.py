@@ -47,3 +47,23 @@ def test_what_was_lost_is_said_first() -> None:
     loss = {"batch_id": "b-0007", "model": "m", "source": "a.csv", "missing": "rows"}
     said = lines.lines("status", {"home": "/x", "models": [], "losses": [loss], "notices": ["The log was mended."]})
     assert said[:3] == ["Lost: batch b-0007 of m (a.csv, rows)", "Bring them back with: restore", "The log was mended."]
+
+
+def test_a_challenge_tells_the_worst_parts_and_what_each_side_costs_to_run() -> None:
+    difference = {"value": -0.09, "low": -0.12, "high": -0.06, "rows": 412}
+    part = {"columns": ["city", "gender"], "levels": ["Os\x1blo", "f"], "difference": difference, "blocks": True}
+    content = {
+        "version": 2, "champion": 1, "verdict": "keep", "rows": 4000, "reasons": ["It is better."], "metrics": {},
+        "slices_judged": 31, "slices": [part, *[part | {"blocks": False}] * 5],
+        "champion_footprint": None,
+        "challenger_footprint": {"p50_ms": 4.11, "p99_ms": 9.0, "calls": 100, "artifact_bytes": 250_000},
+    }  # fmt: skip
+    said = lines.lines("challenge", content)
+    assert said[:4] == [
+        "Verdict on version 2 against champion 1: keep (4,000 rows)",
+        "  It is better.",
+        "  31 parts of the rows were judged; the worst:",
+        "    city Os\N{REPLACEMENT CHARACTER}lo and gender f: -0.09 (-0.12 to -0.06), blocks",
+    ]
+    assert said[5] == "    city Os\N{REPLACEMENT CHARACTER}lo and gender f: -0.09 (-0.12 to -0.06)"
+    assert said[6] == "  challenger: a row in 4.1 ms (99 % in 9.0 ms), a file of 250,000 bytes"

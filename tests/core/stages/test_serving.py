@@ -112,3 +112,15 @@ def test_slices_change_nothing(task: Task, monkeypatch: pytest.MonkeyPatch) -> N
     whole = serving.predict(pipeline, rows, schema)
     monkeypatch.setattr(serving, "SLICE_ROWS", 25)
     assert serving.predict(pipeline, rows, schema).equals(whole)
+
+
+def test_latency_asks_rows_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(serving, "predict", lambda _pipeline, rows, _schema: asked.append(rows.num_rows))
+    monkeypatch.setattr(serving.time, "perf_counter", iter(np.arange(0.0, 10.0, 0.001)).__next__)
+    p50, p99, calls = serving.latency(None, modelling.rows(300), modelling.schema())
+    assert asked == [1] * 101
+    assert (p50, p99, calls) == (pytest.approx(1.0), pytest.approx(1.0), 100)
+    monkeypatch.setattr(serving.time, "perf_counter", iter(np.arange(0.0, 100.0, 0.3)).__next__)
+    assert serving.latency(None, modelling.rows(300), modelling.schema())[2] == 4
+    assert serving.latency(None, modelling.rows(3), modelling.schema())[2] == 3

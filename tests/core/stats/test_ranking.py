@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import doctest
+import os
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline_core.errors import NotEnough
 from pipeline_core.stats import ranking
+from pipeline_core.stats.intervals import normal_quantile
 from pipeline_core.stats.ranking import auc, delong, mean_influence
 
 Y = [0, 1, 0, 0, 1, 1, 0, 1, 0]
@@ -61,3 +65,24 @@ def test_delong_covers_as_published() -> None:
         aucs, covariance = delong(y, [y * 1.19 + random.normal(size=500)])  # true AUC 0.8
         covered += abs(aucs[0] - 0.8) <= 1.96 * np.sqrt(covariance[0, 0])
     assert 0.90 <= covered / 200 <= 0.99
+
+
+def test_the_values_of_proc_on_its_own_data() -> None:
+    """pROC's aSAH (113 patients) is GPL and stays outside of the repository."""
+    path = Path(os.environ.get("ASAH_CSV") or Path(os.environ.get("REAL_DATA_DIR", "")) / "asah.csv")
+    if not path.is_file():
+        pytest.skip(f"pROC's aSAH data is absent: no file {path} (set ASAH_CSV or REAL_DATA_DIR)")
+    table = pd.read_csv(path)
+    markers = ["wfns", "s100b", "ndka"]
+    aucs, covariance = delong((table["outcome"] == "P").to_numpy(), table[markers].to_numpy(dtype=float).T)
+    assert aucs == pytest.approx([0.82367886, 0.73136856, 0.61195799], abs=5e-9)
+
+    def z(first: int, second: int) -> float:
+        spread = covariance[first, first] + covariance[second, second] - 2 * covariance[first, second]
+        return float((aucs[first] - aucs[second]) / spread**0.5)
+
+    assert z(0, 1) == pytest.approx(2.20898359144091, abs=1e-10)
+    assert z(0, 2) == pytest.approx(2.79777591868904, abs=1e-10)
+    assert z(2, 1) == pytest.approx(-1.39077002573558, abs=1e-10)
+    half = normal_quantile(0.975) * covariance[2, 2] ** 0.5
+    assert (aucs[2] - half, aucs[2] + half) == pytest.approx((0.501244999, 0.722670990), abs=5e-10)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.metrics import mean_squared_error, roc_auc_score
+from sklearn.metrics import f1_score, mean_squared_error, recall_score, roc_auc_score
 
 from pipeline_core.policy import Policy
-from pipeline_core.records import Comparison, Curves, Decision, Measured, NotMeasured, Task
+from pipeline_core.records import Curves, Decision, Measured, NotMeasured, Task
 from pipeline_core.stages import gate
-from pipeline_core.stats.scores import METRICS, Difference
+from pipeline_core.stats.scores import METRICS
 from tests.core import modelling
 
 POLICY = Policy()
@@ -111,16 +111,18 @@ def test_too_few_rows_to_tell_says_how_many_would_do() -> None:
     assert f"about {outcome.rows_needed:,} labelled rows in all would decide" in outcome.reasons[1]
 
 
-def test_the_rows_that_are_needed_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the observed difference and error, ``rows_needed`` rows give power 0.8 and more than the bound."""
+def test_the_rows_that_are_needed_decide() -> None:
+    """At the error of these rows, ``rows_needed`` rows give an equal challenger a power of 0.8 at the level of the next try."""
     labels, one = binary(300, noise=1.6, seed=4)
-    score = one["score"].to_numpy() + 0.05 * np.random.default_rng(9).normal(size=300)
+    score = one["score"].to_numpy() + 0.07 * np.random.default_rng(9).normal(size=300)
     challenger = one.set_column(1, "score", pa.array(score))
     outcome = judge(labels, challenger, one)
+    assert outcome.trial.power < 0.5
+    assert outcome.reasons[-1].startswith("The rows are too few: of challengers exactly as good as the champion")
     figure = outcome.metrics["auc"].difference
     error = (figure.high - figure.low) / 2 / 1.959964
     shrunk = error * (300 / outcome.rows_needed) ** 0.5
-    assert figure.value - (1.644854 + 0.841621) * shrunk == pytest.approx(-0.01, abs=1e-5)
+    assert -(2.393980 + 0.841621) * shrunk == pytest.approx(-0.01, abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -192,18 +194,98 @@ def test_a_margin_of_zero_asks_for_proof_of_no_loss() -> None:
     assert judge(labels, good, good, policy=Policy(auc_margin=0.0)).decision is Decision.KEEP
 
 
-def test_what_cannot_be_compared_is_not_decided() -> None:
-    figure = Measured(value=-0.005, rows=40)
-    unknown = Comparison(champion=figure, challenger=figure, difference=NotMeasured(reason="no scores"), margin=0.01)
-    decision, reasons, _ = gate._decide("auc", unknown, Difference(figure=unknown.difference))
-    assert (decision, reasons) == (Decision.INSUFFICIENT, ("AUC cannot be compared: no scores.",))
-    bare = Comparison(champion=figure, challenger=figure, difference=figure, margin=0.01)
-    decision, reasons, needed = gate._decide("rmse", bare, Difference(figure=figure))
-    assert (decision, needed) == (Decision.INSUFFICIENT, None)
-    assert reasons == (
-        "On 40 rows the challenger has RMSE -0.0050, the champion -0.0050: worse by 0.0050.",
-        "The rows are too few for an interval.",
+# --- what blocks, and what is only told ---------------------------------------------------------
+
+
+def test_probabilities_that_are_proven_worse_block_a_model_that_ranks_as_well() -> None:
+    labels, model = binary(3000, noise=1.0)
+    score = model["score"].to_numpy()
+    sharp = model.set_column(1, "score", pa.array(1 / (1 + np.exp(-10 * np.log(score / (1 - score))))))
+    outcome = judge(labels, sharp, model)
+    assert outcome.metrics["auc"].difference.value == pytest.approx(0, abs=1e-12)
+    assert outcome.metrics["brier"].difference.high < -0.0025
+    assert outcome.metrics["brier"].margin == pytest.approx(0.0025)
+    assert outcome.decision is Decision.KEEP
+    assert outcome.reasons[-1:] == outcome.blocks
+    assert outcome.blocks[0].startswith("Its probabilities are worse: Brier score 0.")
+    assert outcome.blocks[0].endswith("0.0025 is allowed (brier_margin). That blocks the promotion.")
+    assert judge(labels, sharp, model, policy=Policy(brier_margin=0.2)).decision is Decision.PROMOTE
+    assert judge(labels, model, sharp).blocks == ()
+
+
+def test_anybody_may_add_a_block() -> None:
+    labels, model = binary(3000, noise=1.0)
+    outcome = judge(labels, model, model)
+    assert gate.blocked(outcome, ()) is outcome
+    once = gate.blocked(outcome, ("Group A is refused more often.",))
+    assert (once.decision, once.blocks) == (Decision.KEEP, ("Group A is refused more often.",))
+    twice = gate.blocked(once, ("And B.",))
+    assert twice.blocks == ("Group A is refused more often.", "And B.")
+    assert outcome.reasons[-1].endswith(" is allowed: it may be promoted.")
+    assert twice.reasons[: -len(twice.blocks)][-1].endswith(" is allowed: by that alone it might be promoted.")
+    assert twice.reasons[-2:] == twice.blocks
+
+
+def test_accuracy_is_compared_at_the_operating_threshold() -> None:
+    labels = ["yes"] * 60 + ["no"] * 60
+    ours = said([""] * 120, np.array([0.8] * 50 + [0.3] * 10 + [0.1] * 60))
+    theirs = said([""] * 120, np.array([0.8] * 40 + [0.3] * 20 + [0.2] * 60))
+    outcome = judge(labels, theirs, ours)
+    assert outcome.threshold == pytest.approx(0.5)
+    assert (outcome.discordance.only_champion, outcome.discordance.only_challenger) == (10, 0)
+    assert outcome.discordance.p_value == pytest.approx(2 * 0.5**10)
+    assert outcome.discordance.chi2 is None
+    assert outcome.metrics["accuracy"].difference.value == pytest.approx(-10 / 120)
+    lower = judge(labels, theirs, ours, policy=Policy(operating_threshold=0.25))
+    assert (lower.discordance.only_champion, lower.discordance.only_challenger) == (0, 0)
+    assert lower.metrics["accuracy"].challenger.value == 1
+
+
+def test_errors_are_priced_where_the_policy_says_what_they_cost() -> None:
+    labels = ["yes"] * 60 + ["no"] * 60
+    ours = said([""] * 120, np.array([0.8] * 54 + [0.3] * 6 + [0.6] * 12 + [0.1] * 48))
+    theirs = said([""] * 120, np.array([0.8] * 60 + [0.6] * 30 + [0.1] * 30))
+    assert "cost" not in judge(labels, theirs, ours).metrics
+    cost = judge(labels, theirs, ours, policy=Policy(false_positive_cost=2.0, false_negative_cost=20.0)).metrics["cost"]
+    assert cost.champion.value == pytest.approx((12 * 2 + 6 * 20) / 120)
+    assert cost.challenger.value == pytest.approx(30 * 2 / 120)
+    assert cost.difference.value == pytest.approx(84 / 120)
+    assert cost.difference.low < cost.difference.value < cost.difference.high
+    assert not cost.decides
+
+
+def test_each_class_of_many_is_told_and_their_mean() -> None:
+    labels, good = multiclass(900, noise=0.5)
+    _, poor = multiclass(900, noise=2.0)
+    outcome = judge(labels, good, poor, task=Task.MULTICLASS)
+    mean, *each = outcome.classes
+    assert mean.label == ""
+    assert {found.label for found in each} == {"high", "low", "mid"}
+    assert [found.rows for found in each] == sorted((found.rows for found in each), reverse=True)
+    guessed = [good["prediction"].to_pylist(), poor["prediction"].to_pylist()]
+    for found in each:
+        for side, guess in ((found.recall.challenger, guessed[0]), (found.recall.champion, guessed[1])):
+            expected = recall_score(labels, guess, labels=[found.label], average=None)[0]
+            assert side.value == pytest.approx(expected, abs=1e-12)
+        expected = f1_score(labels, guessed[0], labels=[found.label], average=None)[0]
+        assert found.f1.challenger.value == pytest.approx(expected, abs=1e-12)
+        assert found.f1.difference.low < found.f1.difference.value < found.f1.difference.high
+    assert mean.recall.challenger.value == pytest.approx(recall_score(labels, guessed[0], average="macro"), abs=1e-12)
+    assert mean.f1.champion.value == pytest.approx(f1_score(labels, guessed[1], average="macro"), abs=1e-12)
+    binary_labels, model = binary(300, noise=1.0)
+    assert judge(binary_labels, model, model).classes == ()
+
+
+def test_only_what_is_asked_for_is_measured_beside_what_decides_or_blocks() -> None:
+    labels, good = binary(600, noise=1.0)
+    _, poor = binary(600, noise=2.0)
+    few = gate.compare(
+        labels, good, champion=poor, schema=modelling.schema(), policy=POLICY, setting=gate.Setting(told=("f1",))
     )
+    assert list(few.metrics) == ["auc", "brier", "f1"]
+    every = judge(labels, good, poor)
+    assert all(few.metrics[name].difference == every.metrics[name].difference for name in few.metrics)
+    assert (few.decision, few.reasons) == (every.decision, every.reasons)
 
 
 # --- against the trivial predictor --------------------------------------------------------------
