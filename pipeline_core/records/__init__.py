@@ -7,6 +7,13 @@ What was not measured is a ``NotMeasured`` with its reason, never a NaN.
 
 from __future__ import annotations
 
+from pipeline_core.records.audit import (
+    Act,
+    AuditEntry,
+    AuditFault,
+    AuditReport,
+    Deed,
+)
 from pipeline_core.records.codec import (
     COUNTS,
     dump,
@@ -60,6 +67,7 @@ from pipeline_core.records.release import (
     Comparison,
     Curves,
     Dataset,
+    Dismissal,
     Lineage,
     ModelVersion,
     Promotion,
@@ -113,9 +121,13 @@ from pipeline_core.records.work import (
 __all__ = [
     "COUNTS",
     "EXAMPLES_MAX",
+    "Act",
     "Alert",
     "AlertLevel",
     "ArrivedColumn",
+    "AuditEntry",
+    "AuditFault",
+    "AuditReport",
     "BaselineChoice",
     "BaselineKind",
     "BatchFacts",
@@ -132,7 +144,9 @@ __all__ = [
     "Curves",
     "Dataset",
     "Decision",
+    "Deed",
     "Detachment",
+    "Dismissal",
     "Distribution",
     "DomainTest",
     "Doubt",

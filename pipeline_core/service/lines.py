@@ -6,8 +6,13 @@ It computes nothing: a figure that is not in the answer is not printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from pipeline_core.service.audit_lines import AUDIT_WRITERS
+from pipeline_core.service.terminal import cell as _cell
+from pipeline_core.service.terminal import plain as _plain
+from pipeline_core.service.terminal import table
 
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
@@ -28,54 +33,6 @@ def lines(verb: str, content: Content) -> list[str]:
     list of str
     """
     return WRITERS[verb](content)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Set a table in columns; numbers to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column titles.
-    rows : iterable of sequences
-        Cells: text, numbers or None.
-
-    Returns
-    -------
-    list of str
-    """
-    shown = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
-    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
-
-    def set_line(cells: Sequence[str]) -> str:
-        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
-        return "  ".join(set_cells).rstrip()
-
-    return [set_line(list(header)), *(set_line(row) for row in shown)]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of a hostile name out of the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _is_number(text: str) -> bool:
-    if text == "-":
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _day(moment: object) -> str:
@@ -185,6 +142,11 @@ def _promotion(content: Content) -> list[str]:
     return [
         f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}"
     ]
+
+
+def _dismissal(content: Content) -> list[str]:
+    done = "rejected" if content["action"] == "reject" else "retired"
+    return [f"Version {content['version']} is {done} for good, by {_plain(content['by'])}: {_plain(content['reason'])}"]
 
 
 def _score(content: Content) -> list[str]:
@@ -376,6 +338,8 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "shadow": _shadow,
     "promote": _promotion,
     "rollback": _promotion,
+    "reject": _dismissal,
+    "retire": _dismissal,
     "score": _score,
     "labels": _labels,
     "check": _check,
@@ -384,6 +348,7 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "lineage": _lineage,
     "demo": _demo,
     "status": _status,
+    **AUDIT_WRITERS,
     "source add": _source,
     "source list": _sources,
     "source run": _source_run,

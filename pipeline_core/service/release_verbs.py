@@ -1,4 +1,4 @@
-"""The verbs of a release: train, challenge, shadow, promote, rollback, lineage.
+"""The verbs of a release: train, challenge, shadow, promote, rollback, reject, retire, lineage.
 
 Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them. It turns text into arguments, nothing else.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows import release, shadow
+from pipeline_core.flows import dismissing, release, shadow
 from pipeline_core.records import Decision
 from pipeline_core.service.asking import Call, Option, Verb
 from pipeline_core.store.home import Store
@@ -50,12 +50,22 @@ def _shadow(store: Store, call: Call) -> object:
     return shadow.compare(store, call.model)
 
 
+def _reject(store: Store, call: Call) -> object:
+    return dismissing.reject(store, call.model, **call.arguments)
+
+
+def _retire(store: Store, call: Call) -> object:
+    said = {name: value for name, value in call.arguments.items() if name != "leave-empty"}
+    return dismissing.retire(store, call.model, leave_empty=bool(call.arguments.get("leave-empty")), **said)
+
+
 def _lineage(store: Store, call: Call) -> object:
     return release.lineage(store, call.model)
 
 
 _BY = Option(help="who decides", required=True)
 _REASON = Option(help="why, in a sentence", required=True)
+_VERSION = Option(kind="whole", help="the version", required=True)
 RELEASE: Mapping[str, Verb] = {
     "train": Verb(
         summary="train a version on the accepted, labelled rows",
@@ -87,12 +97,27 @@ RELEASE: Mapping[str, Verb] = {
     "promote": Verb(
         summary="make a version champion; refused without a passing verdict",
         run=_promote,
-        options={"version": Option(kind="whole", help="the version", required=True), "by": _BY, "reason": _REASON},
+        options={"version": _VERSION, "by": _BY, "reason": _REASON},
     ),
     "rollback": Verb(
         summary="make the champion before this one champion again",
         run=_rollback,
         options={"by": _BY, "reason": _REASON},
+    ),
+    "reject": Verb(
+        summary="turn a challenger down for good, with a reason that stays with it",
+        run=_reject,
+        options={"version": _VERSION, "by": _BY, "reason": _REASON},
+    ),
+    "retire": Verb(
+        summary="take a version that is or was champion out for good: nobody can roll back to it",
+        run=_retire,
+        options={
+            "version": _VERSION,
+            "by": _BY,
+            "reason": _REASON,
+            "leave-empty": Option(kind="flag", help="also where it is the champion: the model has none then"),
+        },
     ),
     "lineage": Verb(summary="say what data produced the champion and how good it was", run=_lineage),
 }

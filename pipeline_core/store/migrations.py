@@ -65,6 +65,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             model VARCHAR, version INTEGER, batch_id VARCHAR, row_number BIGINT, row_id VARCHAR, prediction VARCHAR,
             score DOUBLE)""",
     ),
+    (
+        "CREATE TABLE audit (sequence BIGINT PRIMARY KEY, hash VARCHAR, line VARCHAR)",
+        "INSERT INTO meta VALUES ('audit_written', 0)",
+        "CREATE TABLE dismissals (model VARCHAR, version INTEGER, record JSON, PRIMARY KEY (model, version))",
+    ),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -73,7 +78,8 @@ MODEL_TABLES: tuple[str, ...] = (
     "baseline_counts", "predictions", "watches", "windows", "alerts", "measures", "severities",
     "batch_days",
     "baseline_choices",
+    "dismissals",
     "feeds",
     "shadows", "shadow_batches", "shadow_predictions",
 )  # fmt: skip
-"""Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""
+"""Every table whose rows belong to a model (jobs apart: they tell of this process's work; the audit outlives its models)."""

@@ -25,7 +25,8 @@ from pipeline_core.store.files import Folders
 from pipeline_core.store.migrations import MODEL_TABLES
 
 LEFT_BEHIND = frozenset({
-    "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "shadows", "shadow_batches", "shadow_predictions",
+    "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "dismissals",
+    "shadows", "shadow_batches", "shadow_predictions",
 })  # fmt: skip
 """Tables that tell what was said since, or where batches come from: a scratch home begins without them."""
 
