@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import descent, moves, reads, removal, standing
+from pages.release import audit, descent, dismissals, moves, reads, removal, standing
 from pages.ui import panels, release_charts, session, verdicts, wording
 from pages.ui.wording import State
 
@@ -18,33 +18,41 @@ if schema is None:
 
 shelf = session.cached(reads.shelf, schema.model)
 lineage = session.cached(reads.lineage, schema.model)
-if lineage is None:
+if lineage is None and not shelf.promotions:
     panels.empty(
         f"{wording.safe(schema.model)} has no champion",
         standing.no_champion(shelf),
         page="challenge" if shelf.challengers else "training",
         action=shelf.next_step if shelf.challengers else "Train a version",
     )
+    dismissals.fold(shelf, schema)
+    audit.block(schema)
     removal.fold(schema)
     st.stop()
 
-doubt = verdicts.doubt(shelf.crowned)
-panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)
-st.markdown(standing.promoted(lineage, shelf))
-descent.chain(lineage, shelf, schema)
-
-with st.container(horizontal=True):
-    if shelf.hopeful:
-        panels.next_step(shelf.next_step, "challenge", key="registry_challenge")
-    moves.rollback(shelf, schema)
-    st.download_button(
-        "Download the lineage",
-        data=reads.lineage_text(lineage),
-        file_name=f"lineage-{schema.model}-v{lineage.version}.json",
-        mime="application/json",
-        icon=":material/download:",
-        key="lineage_download",
-    )
+if lineage is None:
+    panels.sentence(standing.vacant(shelf, schema), state=State.WATCH)
+    with st.container(horizontal=True):
+        moves.rollback(shelf, schema, leads=True)
+        where = "challenge" if shelf.challengers else "training"
+        panels.link(shelf.next_step if shelf.challengers else "Train a version", where)
+else:
+    doubt = verdicts.doubt(shelf.crowned)
+    panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)
+    st.markdown(standing.promoted(lineage, shelf))
+    descent.chain(lineage, shelf, schema)
+    with st.container(horizontal=True):
+        if shelf.hopeful:
+            panels.next_step(shelf.next_step, "challenge", key="registry_challenge")
+        moves.rollback(shelf, schema)
+        st.download_button(
+            "Download the lineage",
+            data=reads.lineage_text(lineage),
+            file_name=f"lineage-{schema.model}-v{lineage.version}.json",
+            mime="application/json",
+            icon=":material/download:",
+            key="lineage_download",
+        )
 
 panels.chart(
     release_charts.reigns(
@@ -54,13 +62,15 @@ panels.chart(
     alt="Versions by the time they were made, and the times in which each was champion",
     table=descent.version_rows(shelf),
 )
-st.markdown("**Every move of the champion**")
+st.markdown("**Every move of the champion, and what was taken out**")
 panels.table(
     descent.promotion_rows(shelf),
     key="promotions",
-    alt="Promotions and rollbacks, newest first, with who and why",
+    alt="Promotions, rollbacks, rejections and retirements, newest first, with who and why",
     columns={"Reason": st.column_config.TextColumn(width="large")},
 )
 st.markdown("**Every version**")
 panels.table(descent.version_rows(shelf), key="versions", alt="All versions with stage, metric and artifact hash")
+audit.block(schema)
+dismissals.fold(shelf, schema)
 removal.fold(schema)

@@ -9,6 +9,7 @@ refuses to mend the file by itself: what was changed stays visible until somebod
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -226,23 +227,36 @@ class Audit:
 
     def _write(self) -> None:
         """Bring to the file what is kept and not in it; a half of it, left by a process that died, is written over."""
-        written = self._written()
-        waiting = self._database.rows("SELECT line FROM audit WHERE sequence > ? ORDER BY sequence", [written])
+        waiting = self._database.rows(
+            "SELECT sequence, line FROM audit WHERE sequence > (SELECT number FROM meta WHERE name = 'audit_written')"
+            " ORDER BY sequence"
+        )
         if not waiting:
             return
-        sizes = "SELECT coalesce(sum(strlen(line) + 1), 0)::BIGINT FROM audit WHERE sequence <= ?"
-        place = int(self._database.rows(sizes, [written])[0][0])
-        content = text_of([row[0] for row in waiting])
+        sizes = "SELECT coalesce(sum(strlen(line) + 1), 0)::BIGINT FROM audit WHERE sequence < ?"
+        place = int(self._database.rows(sizes, [waiting[0][0]])[0][0])
+        content = text_of([line for _, line in waiting])
         with _told(self.path, "What was just decided is kept in the database, and its line waits there"):
-            there = self.content()
-            torn = len(there) >= place and content.startswith(there[place:])
-            if not torn and there and not there.endswith(b"\n"):
+            size, rest, ends = _end_of(self.path, place)
+            torn = size >= place and content.startswith(rest)
+            if not torn and not ends:
                 content = b"\n" + content  # somebody cut the file: what is left stays as it is, for people to see
-            at = place if torn else len(there)
+            at = place if torn else size
             write_through(self.path, content, at=at, flushing=lambda: faults.point("audit.before_flush"))
         faults.point("audit.after_flush")
         with self._database.transaction(revises=False):
-            self._database.run("UPDATE meta SET number = ? WHERE name = 'audit_written'", [written + len(waiting)])
+            self._database.run("UPDATE meta SET number = ? WHERE name = 'audit_written'", [waiting[-1][0]])
+
+
+def _end_of(path: Path, place: int) -> tuple[int, bytes, bool]:
+    """Give the size of a file, what stands behind a place in it, and whether its last line has its end."""
+    if not path.exists():
+        return 0, b"", True
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, min(place, size) - 1))
+        end = file.read()
+    return size, end[1:] if place else end, size == 0 or end.endswith(b"\n")
 
 
 @contextmanager

@@ -81,8 +81,7 @@ def _next_step(status: ModelStatus, ready: int | None, rival: int | None) -> str
     if ready is not None:
         return f"Decide on v{ready}: the gate let it pass; a person promotes it."
     if status.champion is None:
-        way = f"Challenge version {rival}" if rival is not None else "Roll back, or train a version,"
-        return f"{way} and promote it."
+        return f"Challenge version {rival} and promote it." if rival is not None else "Train the next version."
     level, waiting = ("page", status.open_pages) if status.open_pages else ("watch", status.open_watches)
     if waiting:
         return f"Look at {waiting} open {level} alert{'s' if waiting > 1 else ''}."
