@@ -32,6 +32,10 @@ _ROOMS = {
         "StoreBusy",
         "Unreadable",
     ),
+    "flows.dismissing": (
+        "reject",
+        "retire",
+    ),
     "flows.intake": (
         "define",
         "labels",
@@ -57,8 +61,12 @@ _ROOMS = {
         "load_policy",
     ),
     "records": (
+        "Act",
         "Alert",
         "AlertLevel",
+        "AuditEntry",
+        "AuditFault",
+        "AuditReport",
         "BatchReport",
         "BatchStatus",
         "COUNTS",
@@ -71,6 +79,7 @@ _ROOMS = {
         "Curves",
         "Dataset",
         "Decision",
+        "Dismissal",
         "Distribution",
         "Doubt",
         "DriftState",
