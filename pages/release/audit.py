@@ -68,6 +68,10 @@ def line(report: AuditReport) -> str:
         return (
             f"**Audit chain waits**: {report.waiting} of {entries} could not be written to the file. Free disk space."
         )
+    if not report.entries:
+        return (
+            "**Audit chain empty**: nothing was decided since there is an audit file; it begins with the next decision."
+        )
     return f"**Audit chain whole**: {entries}. Nothing was changed, taken out or cut off since they were written."
 
 

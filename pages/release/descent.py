@@ -69,7 +69,7 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
     return [
         {
             "Version": f"v{v.version}",
-            "Stage": v.stage.value,
+            "Stage": f"{v.stage.value}{' for good' if v.version in shelf.dismissed else ''}",
             "Validation": words.headline(v),
             "Made": wording.clock(v.created_at),
             "Dataset": v.dataset.sha256[:12],

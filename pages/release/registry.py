@@ -33,9 +33,13 @@ if lineage is None and not shelf.promotions:
 if lineage is None:
     panels.sentence(standing.vacant(shelf, schema), state=State.WATCH)
     with st.container(horizontal=True):
-        moves.rollback(shelf, schema, leads=True)
-        where = "challenge" if shelf.challengers else "training"
-        panels.link(shelf.next_step if shelf.challengers else "Train a version", where)
+        if shelf.rollback_to:
+            moves.rollback(shelf, schema, leads=True)
+        label, page = (shelf.next_step, "challenge") if shelf.challengers else ("Train a version", "training")
+        if shelf.rollback_to:
+            panels.link(label, page)
+        else:
+            panels.next_step(label, page, key="registry_next")
 else:
     doubt = verdicts.doubt(shelf.crowned)
     panels.sentence(standing.made_from(lineage, schema, doubt), state=State.WATCH if doubt else State.OK)

@@ -316,6 +316,8 @@ Step = tuple[str, str, str, dict[str, str]]
 
 def step(seen: Seen, windows: Sequence[WindowReport]) -> Step:
     """Choose the overview's one next step: (button, page, why, query)."""
+    if seen.champion is None and seen.promotions:
+        return "Decide in the registry", "registry", "Roll back, promote another version, or train one.", {}
     if seen.champion is None and seen.challenger is None:
         return "Train the first version", "training", "A first version needs only to beat a guess.", {}
     if seen.verdict is not None and seen.verdict.verdict is Decision.PROMOTE:

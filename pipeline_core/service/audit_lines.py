@@ -33,6 +33,8 @@ def _entries(content: Content) -> list[str]:
 
 
 def _report(content: Content) -> list[str]:
+    if content["whole"] and not content["entries"]:
+        return ["Audit chain empty: nothing was decided since there is an audit file."]
     if content["whole"]:
         return [f"Audit chain whole: {content['entries']:,} entries. Hash of the last one: {content['head']}"]
     said = [f"Audit chain broken: {content['entries']:,} entries were recorded."] if content["faults"] else []

@@ -23,12 +23,12 @@ from pipeline_core.store.files import flush_folder, write_through
 
 FAULTS_MAX = 20
 _ADVICE = (
-    "Find out who changed the file, and compare it with a copy if there is one; the database still has every entry. Then `audit"
-    " mend` keeps the file as it is beside a new one, written from the database, and notes who said so."
+    "Find out who changed the file, and compare it with a copy if there is one; the database still has every entry. Then mend it"
+    " (audit mend): the file is kept as it is, and a new one is written from the database that says who said so."
 )
 _ADVICE_AHEAD = (
-    "Look at the registry: where what these lines say was not done there, the database lost it, so decide it again. Then `audit"
-    " mend` keeps the file as it is beside a new one."
+    "Look at the registry: where what these lines say was not done there, the database lost it, so decide it again. Then mend it"
+    " (audit mend): the file is kept as it is, beside a new one."
 )
 _ADVICE_DATABASE = "Put back a copy of the whole home folder from before the change, and find out who made it."
 _ADVICE_HEAD = (
@@ -217,6 +217,7 @@ class Audit:
                     self.path.replace(aside)
             self._database.run("UPDATE meta SET number = 0 WHERE name = 'audit_written'")
             self.add(Deed(act=Act.MEND, model="", by=by.strip(), reason=reason.strip(), about=about))
+        self.notices = ()
         return self.verify()
 
     def _kept(self) -> list[str]:

@@ -189,7 +189,9 @@ def test_a_retired_champion_leaves_a_page_that_says_so_and_leads_back(
     assert "Ada retired v2, because: “unlawful”. Nothing is scored" in at.title[0].value
     for page in ("watch/overview.py", "watch/drift.py", "release/challenge.py", "release/training.py", "act/alerts.py", "watch/replay.py"):  # fmt: skip
         assert not visit(page).exception
-    assert "Ada retired v2, so nothing is scored" in loans.said(visit("watch/overview.py"))
+    overview = visit("watch/overview.py")
+    assert "Ada retired v2, so nothing is scored" in loans.said(overview)
+    assert "Decide in the registry" in [button.label for button in overview.button]
     assert at.button(key="rollback").label == "Roll back to v1"
     at.session_state["confirm_rollback_reason"] = "at least this one"
     at.button(key="rollback").click().run()

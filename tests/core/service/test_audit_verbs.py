@@ -87,7 +87,7 @@ def test_a_forged_line_is_named_and_mending_wants_a_name(home: Path, capsys: pyt
     assert second == (
         "  changed   Line 5 was changed. Recorded was entry 5: promote of bank by Ada at 2025-01-06 00:00:00 UTC."
     )
-    assert "`audit mend` keeps the file as it is" in advice
+    assert "(audit mend): the file is kept as it is" in advice
     code, status = ask(capsys, home, "status")
     assert "Line 5 was changed" in status["notices"][0]
     code, _, err = say(capsys, home, "audit", "mend", "--by", "Ada")

@@ -166,6 +166,7 @@ def test_what_was_forged_is_told_at_open_and_stays_until_somebody_signs(tmp_path
             store.audit.mend(by="Ada", reason=" ")
         report = store.audit.mend(by="Ada", reason="the disk was restored by hand")
         assert (report.whole, report.entries) == (True, 11)
+        assert store.notices == ()
         assert store.audit.content().startswith(whole)
         (mended,) = store.audit.entries(last=1)
         aside = store.home / str(mended.about["kept_as"])
