@@ -28,6 +28,7 @@ bench: $(VENV)/.dev
 
 bars: $(VENV)/.dev
 	CRASH_ROUNDS=20 $(BIN)/python -m pytest -q tests/story/test_crash.py
+	PROMOTE_ROUNDS=500 $(BIN)/python -m pytest -q -s tests/story/test_promotions.py
 	FEED_ROWS=100000 FEED_KILLS=10 $(BIN)/python -m pytest -q tests/story/test_feeds.py
 	CLEAN_BATCHES=500 $(BIN)/python -m pytest -q -s tests/story/test_clean.py tests/story/test_incident.py
 	FAULTS_DOC=1 $(BIN)/python -m pytest -q tests/story/test_faults.py

@@ -32,6 +32,10 @@ _ROOMS = {
         "StoreBusy",
         "Unreadable",
     ),
+    "flows.dismissing": (
+        "reject",
+        "retire",
+    ),
     "flows.intake": (
         "define",
         "labels",
@@ -58,8 +62,12 @@ _ROOMS = {
         "load_policy",
     ),
     "records": (
+        "Act",
         "Alert",
         "AlertLevel",
+        "AuditEntry",
+        "AuditFault",
+        "AuditReport",
         "BatchReport",
         "BatchStatus",
         "COUNTS",
@@ -76,6 +84,7 @@ _ROOMS = {
         "DatasetPart",
         "DatasetVersion",
         "Decision",
+        "Dismissal",
         "Distribution",
         "Doubt",
         "DriftState",

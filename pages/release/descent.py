@@ -7,7 +7,7 @@ import streamlit as st
 from pages.release import links, reads, words
 from pages.release.reads import Shelf
 from pages.ui import lineage_charts, panels, periods, session, wording
-from pipeline_core.records import JobStatus, Lineage, LineageCheck, Schema
+from pipeline_core.records import Dismissal, JobStatus, Lineage, LineageCheck, Promotion, Schema
 
 
 def section(shelf: Shelf, schema: Schema) -> int:
@@ -101,7 +101,7 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
     return [
         {
             "Version": f"v{v.version}",
-            "Stage": v.stage.value,
+            "Stage": f"{v.stage.value}{' for good' if v.version in shelf.dismissed else ''}",
             "Validation": words.headline(v),
             "Made": wording.clock(v.created_at),
             "Dataset": f"{v.dataset.dataset_id} {v.dataset.sha256[:12]}".strip(),
@@ -113,14 +113,23 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
 
 
 def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
-    """Give all moves of the champion, newest first, as a table."""
+    """Give all moves of the champion and all versions that were taken out, newest first, as a table."""
+    done: list[Promotion | Dismissal] = list(shelf.promotions)
+    left = {(p.epoch, p.version) for p in shelf.promotions if p.action == "retire"}
+    done += [d for d in shelf.dismissed.values() if (d.epoch, d.version) not in left]
     return [
         {
-            "When": wording.clock(p.at),
-            "Move": f"{p.action} v{p.version}",
-            "Instead of": f"v{p.previous}" if p.previous else wording.DASH,
-            "By": p.by,
-            "Reason": p.reason,
+            "When": wording.clock(act.at),
+            "Move": f"{act.action} v{act.version}",
+            "Instead of": _instead_of(act),
+            "By": act.by,
+            "Reason": act.reason,
         }
-        for p in shelf.promotions
+        for act in sorted(done, key=lambda act: (act.at, act.epoch), reverse=True)
     ]
+
+
+def _instead_of(act: Promotion | Dismissal) -> str:
+    if isinstance(act, Dismissal) or act.action == "retire" or act.previous is None:
+        return wording.DASH
+    return f"v{act.previous}"

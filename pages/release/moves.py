@@ -74,12 +74,19 @@ def _confirm_promotion(version: ModelVersion, shelf: Shelf, schema: Schema) -> N
     )
 
 
-def rollback(shelf: Shelf, schema: Schema) -> None:
-    """Draw the button that makes the former champion champion again; disabled says why."""
+def rollback(shelf: Shelf, schema: Schema, *, leads: bool = False) -> None:
+    """Draw the button that makes the former champion champion again; disabled says why. ``leads``: it is the next step."""
     target = shelf.rollback_to
-    block = None if target else "There is no former champion to go back to."
+    block = None if target else "There is no former champion to go back to, or all of them were retired for good."
     label = f"Roll back to v{target}" if target else "Roll back"
-    if st.button(label, key="rollback", disabled=block is not None, help=block, icon=":material/undo:"):
+    if st.button(
+        label,
+        key="rollback",
+        disabled=block is not None,
+        help=block,
+        icon=":material/undo:",
+        type="primary" if leads and target else "secondary",
+    ):
         _confirm_rollback(shelf, schema, target or 0)
 
 
@@ -111,8 +118,12 @@ def promotion_consequences(version: ModelVersion, shelf: Shelf) -> str:
 
 def rollback_consequences(shelf: Shelf, target: int) -> str:
     """Say what a rollback does."""
-    present = f"v{shelf.champion.version}" if shelf.champion else "The present champion"
+    now = (
+        f"v{shelf.champion.version} stops scoring at once and v{target} takes its place"
+        if shelf.champion
+        else f"v{target} scores from now on"
+    )
     return (
-        f"{present} stops scoring at once and v{target} takes its place, without a new challenge; windows are watched against"
+        f"{now}, without a new challenge; windows are watched against"
         f" its own rows, or the baseline that somebody chose. The move is kept with your name and reason and cannot be erased."
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline_core.errors import NotFound, Refused
+from pipeline_core.flows import release
 from pipeline_core.flows.card import card
 from pipeline_core.flows.lineage import lineage as descent_of
 from pipeline_core.records import (
     BatchStatus,
     Decision,
+    Dismissal,
     Lineage,
     LineageCheck,
     ModelCard,
@@ -37,6 +40,7 @@ class Shelf:
     rollback_to: int | None = None
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
+    dismissed: Mapping[int, Dismissal] = field(default_factory=dict)
 
     @property
     def champion(self) -> ModelVersion | None:
@@ -95,13 +99,13 @@ def shelf(store: Store, model: str) -> Shelf:
         rollback_to=_rollback_to(store, model),
         first_event_at=min((b.first_event_at for b in accepted if b.first_event_at), default=None),
         last_event_at=max((b.last_event_at for b in accepted if b.last_event_at), default=None),
+        dismissed=store.models.dismissals(model),
     )
 
 
 def _rollback_to(store: Store, model: str) -> int | None:
     """Ask the rules themselves where a rollback would lead; None where there is no way back."""
-    champion = store.models.champion(model)
-    seat = registry.Seat(model=model, champion=champion.version if champion else None, epoch=store.models.epoch(model))
+    seat = release.seat_of(store, model)
     signed = registry.Signature(by="the screen", reason="to show where it leads", at=store.now())
     try:
         return registry.rollback(store.models.promotions(model), seat=seat, signed=signed).version

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import descent, moves, paper, reads, removal, standing
+from pages.release import audit, descent, dismissals, moves, paper, reads, removal, standing
 from pages.ui import panels, release_charts, session, verdicts, wording
 from pages.ui.wording import State
 
@@ -18,7 +18,7 @@ if schema is None:
 
 shelf = session.cached(reads.shelf, schema.model)
 lineage = session.cached(reads.lineage, schema.model)
-if lineage is None:
+if lineage is None and not shelf.promotions:
     panels.empty(
         f"{wording.safe(schema.model)} has no champion",
         standing.no_champion(shelf),
@@ -27,28 +27,42 @@ if lineage is None:
     )
     if shelf.versions:
         paper.fold(schema, descent.section(shelf, schema))
+    dismissals.fold(shelf, schema)
+    audit.block(schema)
     removal.fold(schema)
     st.stop()
 
-doubt = verdicts.doubt(shelf.crowned)
-check = session.cached(reads.check_of, schema.model, lineage.version)
-state = State.PAGE if check and not check.agrees else State.WATCH if doubt else State.OK
-panels.sentence(standing.made_from(lineage, schema, doubt) + standing.traced(check), state=state)
-st.markdown(standing.promoted(lineage, shelf))
+if lineage is None:
+    panels.sentence(standing.vacant(shelf, schema), state=State.WATCH)
+    with st.container(horizontal=True):
+        if shelf.rollback_to:
+            moves.rollback(shelf, schema, leads=True)
+        label, page = (shelf.next_step, "challenge") if shelf.challengers else ("Train a version", "training")
+        if shelf.rollback_to:
+            panels.link(label, page)
+        else:
+            panels.next_step(label, page, key="registry_next")
+else:
+    doubt = verdicts.doubt(shelf.crowned)
+    check = session.cached(reads.check_of, schema.model, lineage.version)
+    state = State.PAGE if check and not check.agrees else State.WATCH if doubt else State.OK
+    panels.sentence(standing.made_from(lineage, schema, doubt) + standing.traced(check), state=state)
+    st.markdown(standing.promoted(lineage, shelf))
 paper.fold(schema, descent.section(shelf, schema))
 
-with st.container(horizontal=True):
-    if shelf.hopeful:
-        panels.next_step(shelf.next_step, "challenge", key="registry_challenge")
-    moves.rollback(shelf, schema)
-    st.download_button(
-        "Download the lineage",
-        data=reads.lineage_text(lineage),
-        file_name=f"lineage-{schema.model}-v{lineage.version}.json",
-        mime="application/json",
-        icon=":material/download:",
-        key="lineage_download",
-    )
+if lineage is not None:
+    with st.container(horizontal=True):
+        if shelf.hopeful:
+            panels.next_step(shelf.next_step, "challenge", key="registry_challenge")
+        moves.rollback(shelf, schema)
+        st.download_button(
+            "Download the lineage",
+            data=reads.lineage_text(lineage),
+            file_name=f"lineage-{schema.model}-v{lineage.version}.json",
+            mime="application/json",
+            icon=":material/download:",
+            key="lineage_download",
+        )
 
 panels.chart(
     release_charts.reigns(
@@ -58,13 +72,15 @@ panels.chart(
     alt="Versions by the time they were made, and the times in which each was champion",
     table=descent.version_rows(shelf),
 )
-st.markdown("**Every move of the champion**")
+st.markdown("**Every move of the champion, and what was taken out**")
 panels.table(
     descent.promotion_rows(shelf),
     key="promotions",
-    alt="Promotions and rollbacks, newest first, with who and why",
+    alt="Promotions, rollbacks, rejections and retirements, newest first, with who and why",
     columns={"Reason": st.column_config.TextColumn(width="large")},
 )
 st.markdown("**Every version**")
 panels.table(descent.version_rows(shelf), key="versions", alt="All versions with stage, metric and artifact hash")
+audit.block(schema)
+dismissals.fold(shelf, schema)
 removal.fold(schema)

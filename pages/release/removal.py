@@ -31,8 +31,8 @@ def _belongings(model: str) -> str:
 def _confirm(schema: Schema) -> None:
     model = schema.model
 
-    def act() -> None:
-        session.store().models.remove(model)
+    def act(by: str, reason: str) -> None:
+        session.store().models.remove(model, by=by, reason=reason)
         rest = session.models()
         if rest:
             st.session_state["model"] = rest[0]  # otherwise the URL would go on asking for what is gone
@@ -40,7 +40,7 @@ def _confirm(schema: Schema) -> None:
 
     dialogs.confirm_by_name(
         f"Remove {wording.safe(model, length=40)}?",
-        f"{_belongings(model)} Its history of promotions goes too. This cannot be undone.",
+        f"{_belongings(model)} Its history of promotions goes too; the audit file keeps who decided what. This cannot be undone.",
         button="Remove it for good",
         action=act,
         key="confirm_remove",

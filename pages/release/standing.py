@@ -6,7 +6,7 @@ from pages.release.reads import Shelf
 from pages.ui import periods, wording
 from pipeline_core.records import Lineage, LineageCheck, LinkState, ModelVersion, Schema
 
-MOVED = {"promote": "promoted", "rollback": "rolled back"}
+MOVED = {"promote": "promoted", "rollback": "rolled back", "retire": "retired"}
 
 
 def challenge_does(shelf: Shelf) -> str:
@@ -33,8 +33,11 @@ def unchallenged(version: ModelVersion, shelf: Shelf) -> str:
 def no_challenger(shelf: Shelf, schema: Schema) -> str:
     """Say that there is nothing to compare, and who is champion since when."""
     model = wording.safe(schema.model)
+    if shelf.champion is None and shelf.promotions:
+        return vacant(shelf, schema)
     if shelf.champion is None:
-        return f"**{model}** has no version yet: train one, and this page says whether it may go out."
+        waits = "no version that may go out" if shelf.versions else "no version yet"
+        return f"**{model}** has {waits}: train one, and this page says whether it may go out."
     move = shelf.promotions[0] if shelf.promotions else None
     since = (
         f" since {wording.clock(move.at)} ({MOVED.get(move.action, move.action)} by {wording.safe(move.by)}: “{wording.safe(move.reason, length=160)}”)"
@@ -49,6 +52,16 @@ def no_champion(shelf: Shelf) -> str:
     if shelf.challengers:
         return "A version is trained and waits for the challenge; the promoted one appears here with everything that made it."
     return "Nothing is in production. Train a version, challenge it, promote it: it appears here with everything that made it."
+
+
+def vacant(shelf: Shelf, schema: Schema) -> str:
+    """Say that the champion was retired, by whom and why, and what that means."""
+    move = shelf.promotions[0]
+    return (
+        f"**{wording.safe(schema.model)}** has no champion since {wording.clock(move.at)}: {wording.safe(move.by)} retired"
+        f" v{move.version}, because: “{wording.safe(move.reason.rstrip(' .'), length=300)}”. Nothing is scored and nothing is watched until"
+        " a version is promoted."
+    )
 
 
 def made_from(lineage: Lineage, schema: Schema, doubt: str = "") -> str:
@@ -80,7 +93,7 @@ def reign_title(shelf: Shelf) -> str:
     if shelf.champion is None or not shelf.promotions:
         return "Who was champion when?"
     since = max(shelf.promotions, key=lambda move: move.epoch).at
-    changes = len(shelf.promotions) - 1
+    changes = sum(move.action != "retire" for move in shelf.promotions) - 1
     after = f", after {wording.count(changes, 'change')}" if changes else ", the first one"
     return f"v{shelf.champion.version} is champion since {wording.clock(since)}{after}"
 

@@ -42,10 +42,10 @@ def confirm(
 
 
 def confirm_by_name(
-    title: str, consequences: str, *, button: str, action: Callable[[], None], key: str, name: str
+    title: str, consequences: str, *, button: str, action: Callable[[str, str], None], key: str, name: str
 ) -> None:
-    """Open a dialog that states the consequences and wants a name typed, as ``confirm`` does otherwise."""
-    _Question(title, consequences, button, key, lambda _by, _reason: action(), name=name).ask()
+    """Open a dialog that states the consequences, wants a name typed and says who and why, as ``confirm`` does otherwise."""
+    _Question(title, consequences, button, key, action, reason="Reason (kept in the audit file)", name=name).ask()
 
 
 @dataclass(frozen=True, slots=True)

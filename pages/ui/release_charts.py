@@ -100,7 +100,8 @@ def reigns(
 def _spells(promotions: Sequence[Promotion], now: datetime) -> list[tuple[datetime, datetime, int, Promotion]]:
     ordered = sorted(promotions, key=lambda p: p.epoch)
     ends = [p.at for p in ordered[1:]] + [now]
-    return [(move.at, end, move.version, move) for move, end in zip(ordered, ends, strict=True)]
+    moves = zip(ordered, ends, strict=True)
+    return [(move.at, end, move.version, move) for move, end in moves if move.action != "retire"]
 
 
 def stage_colour(version: ModelVersion) -> str:

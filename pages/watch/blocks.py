@@ -134,7 +134,10 @@ def limits(windows: Sequence[WindowReport], schema: Schema) -> Mapping[str, floa
 def markers(seen: Seen, windows: Sequence[WindowReport], schema: Schema) -> list[Marker]:
     """Give the moments to mark within the windows: promotions, quarantined batches, and the demo's incidents."""
     first, last = windows[0].start, windows[-1].end
-    promoted = [Marker(at=p.at, label=f"v{p.version}, by {p.by}", kind="promotion") for p in seen.promotions]
+    promoted = [
+        Marker(at=p.at, label=f"{'retired ' if p.action == 'retire' else ''}v{p.version}, by {p.by}", kind="promotion")
+        for p in seen.promotions
+    ]
     held = [
         Marker(at=batch.first_event_at or batch.received_at, label=f"quarantined: {batch.source}", kind="batch")
         for batch in seen.batches

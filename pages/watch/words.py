@@ -46,7 +46,7 @@ def validated(version: ModelVersion) -> str:
 def overview(seen: Seen, windows: Sequence[WindowReport], schema: Schema, *, policy: Policy) -> tuple[str, State]:
     """Say whether anything is wrong now, with the figures in it."""
     if seen.champion is None:
-        return no_champion(seen), State.UNKNOWN
+        return no_champion(seen), State.WATCH if seen.promotions else State.UNKNOWN
     name = f"Champion v{seen.champion.version}"
     if not windows:
         return f"{name} had {validated(seen.champion)} on held-out rows; {_nothing(seen)}.", State.UNKNOWN
@@ -77,7 +77,13 @@ def _nothing(seen: Seen) -> str:
 
 
 def no_champion(seen: Seen) -> str:
-    """Say how far a model without a champion is."""
+    """Say how far a model without a champion is, or since when the last one is retired."""
+    if seen.promotions:
+        left = seen.promotions[0]
+        return (
+            f"No champion since {wording.clock(left.at)}: {wording.safe(left.by)} retired v{left.version}, so nothing is scored and nothing"
+            " is watched until a version is promoted."
+        )
     accepted = [batch for batch in seen.batches if batch.status is BatchStatus.ACCEPTED]
     rows = wording.count(sum(batch.rows for batch in accepted), "row")
     labelled = wording.count(sum(batch.labelled_rows for batch in accepted))
@@ -310,6 +316,8 @@ Step = tuple[str, str, str, dict[str, str]]
 
 def step(seen: Seen, windows: Sequence[WindowReport]) -> Step:
     """Choose the overview's one next step: (button, page, why, query)."""
+    if seen.champion is None and seen.promotions:
+        return "Decide in the registry", "registry", "Roll back, promote another version, or train one.", {}
     if seen.champion is None and seen.challenger is None:
         return "Train the first version", "training", "A first version needs only to beat a guess.", {}
     if seen.verdict is not None and seen.verdict.verdict is Decision.PROMOTE:

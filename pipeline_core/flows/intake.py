@@ -144,7 +144,7 @@ def _champion(store: Store, model: str) -> ModelVersion:
     if champion is None:
         raise NotEnough(
             f"Model {model!r} has no champion, so nothing can be scored; exactly one promoted version is needed. Train a"
-            " version, challenge it and promote it first."
+            " version, challenge it and promote it first; where the last champion was retired, roll back to the one before."
         )
     return champion
 

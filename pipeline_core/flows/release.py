@@ -234,12 +234,12 @@ def promote(
     found = store.models.verdict(model, version)
     rows = evidence(store, found) if found and found.sha256 else None
     with store.transaction():
-        seat = _seat(store, model, expected_epoch)
+        seat = seat_of(store, model, expected_epoch)
         move = registry.promote(
             version, store.models.verdict(model, version), seat=seat, signed=signed, rows_sha256=rows
         )
         store.models.apply(move)
-        _close_alerts(store, move)
+        close_alerts(store, move)
     return move
 
 
@@ -275,22 +275,54 @@ def rollback(store: Store, model: str, *, by: str, reason: str, expected_epoch: 
     signed = registry.Signature(by=by, reason=reason, at=store.now())
     store.models.schema(model)
     with store.transaction():
-        seat = _seat(store, model, expected_epoch)
+        seat = seat_of(store, model, expected_epoch)
         move = registry.rollback(store.models.promotions(model), seat=seat, signed=signed)
         store.models.apply(move)
-        _close_alerts(store, move)
+        close_alerts(store, move)
     return move
 
 
-def _close_alerts(store: Store, move: Promotion) -> None:
-    """Close what was said about a champion that no longer sits: it accuses nobody who scores now."""
+def close_alerts(store: Store, move: Promotion) -> None:
+    """Close what was said about a champion that no longer sits: it accuses nobody who scores now.
+
+    Parameters
+    ----------
+    store : Store
+        The home, with the move's transaction open.
+    move : Promotion
+        The move that took it its seat.
+    """
+    retired = move.action == registry.RETIRE
     for alert in store.signals.alerts(move.model, open_only=True):
-        if alert.version not in {None, move.version}:
-            note = f"Closed by itself: version {move.version} took the place of version {alert.version}."
-            store.signals.acknowledge(alert.alert_id, by=move.by, note=note)
+        if alert.version in {None, None if retired else move.version}:
+            continue
+        why = "it was retired" if retired else f"version {move.version} took the place of version {alert.version}"
+        store.signals.acknowledge(alert.alert_id, by=move.by, note=f"Closed by itself: {why}.")
 
 
-def _seat(store: Store, model: str, expected_epoch: int | None) -> registry.Seat:
+def seat_of(store: Store, model: str, expected_epoch: int | None = None) -> registry.Seat:
+    """Say who is champion now, and which versions were taken out for good.
+
+    Parameters
+    ----------
+    store : Store
+        The home.
+    model : str
+        The model's name.
+    expected_epoch : int, optional
+        How often the champion had moved when a person looked.
+
+    Returns
+    -------
+    Seat
+
+    Raises
+    ------
+    Stale
+        It has moved since.
+    NotFound
+        No such model.
+    """
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     if expected_epoch not in {None, epoch}:
         sits = f"version {champion.version} is champion now" if champion else "there is no champion now"
@@ -298,4 +330,5 @@ def _seat(store: Store, model: str, expected_epoch: int | None) -> registry.Seat
             f"The champion of model {model!r} has moved since you looked, and {sits}; nothing was changed. Look again,"
             " and decide again."
         )
-    return registry.Seat(model=model, champion=champion.version if champion else None, epoch=epoch)
+    number = champion.version if champion else None
+    return registry.Seat(model=model, champion=number, epoch=epoch, dismissed=store.models.dismissals(model))

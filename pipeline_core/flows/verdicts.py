@@ -25,7 +25,7 @@ from pipeline_core.flows import overlaps
 from pipeline_core.flows.datasets import standing
 from pipeline_core.flows.versions import loaded
 from pipeline_core.records import Footprint, ModelVersion, Overlap, Schema, Task, Verdict
-from pipeline_core.stages import gate, serving, training
+from pipeline_core.stages import gate, registry, serving, training
 from pipeline_core.store.home import Store
 
 _INSTANT = timedelta(microseconds=1)
@@ -56,7 +56,7 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     NotFound
         No such model or version, or none was trained.
     Refused
-        The version is the champion.
+        The version is the champion, or was taken out for good.
     NotEnough
         There is no labelled row that neither was fitted on.
     ArtifactRejected
@@ -64,6 +64,8 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     """
     champion, epoch = store.models.champion(model), store.models.epoch(model)
     challenger = _challenger(store, model, version, champion)
+    seat = registry.Seat(model=model, champion=None, epoch=epoch, dismissed=store.models.dismissals(model))
+    registry.check_open(challenger.version, seat=seat)
     against = rival(store, challenger, champion)
     rows, overlap = _evidence_rows(store, challenger, against)
     if not rows.num_rows:
@@ -157,7 +159,9 @@ def _challenger(store: Store, model: str, version: int | None, champion: ModelVe
         if champion and found.version == champion.version:
             raise Refused(f"Version {version} of model {model!r} is the champion; another version can challenge it.")
         return found
-    others = [v for v in store.models.versions(model) if not champion or v.version > champion.version]
+    gone = store.models.dismissals(model)
+    versions = [v for v in store.models.versions(model) if v.version not in gone]
+    others = [v for v in versions if not champion or v.version > champion.version]
     if not others:
         newer = f" newer than the champion, version {champion.version}" if champion else ""
         raise NotFound(f"Model {model!r} has no version{newer} to challenge with. Train one first, or name a version.")

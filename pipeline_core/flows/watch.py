@@ -275,7 +275,7 @@ def champion_of(store: Store, model: str) -> ModelVersion:
     champion = store.models.champion(model)
     if champion is None:
         raise NotFound(
-            f"Model {model!r} has no champion yet, so there is nothing to watch. Train a version and promote it."
+            f"Model {model!r} has no champion, so there is nothing to watch. Train a version and promote it, or roll back."
         )
     return champion
 

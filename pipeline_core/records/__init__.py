@@ -7,6 +7,13 @@ What was not measured is a ``NotMeasured`` with its reason, never a NaN.
 
 from __future__ import annotations
 
+from pipeline_core.records.audit import (
+    Act,
+    AuditEntry,
+    AuditFault,
+    AuditReport,
+    Deed,
+)
 from pipeline_core.records.codec import (
     COUNTS,
     dump,
@@ -72,6 +79,7 @@ from pipeline_core.records.release import (
     Curves,
     Dataset,
     Discordance,
+    Dismissal,
     Footprint,
     Lineage,
     ModelVersion,
@@ -129,9 +137,13 @@ from pipeline_core.records.work import (
 __all__ = [
     "COUNTS",
     "EXAMPLES_MAX",
+    "Act",
     "Alert",
     "AlertLevel",
     "ArrivedColumn",
+    "AuditEntry",
+    "AuditFault",
+    "AuditReport",
     "BaselineChoice",
     "BaselineKind",
     "BatchFacts",
@@ -153,8 +165,10 @@ __all__ = [
     "DatasetPart",
     "DatasetVersion",
     "Decision",
+    "Deed",
     "Detachment",
     "Discordance",
+    "Dismissal",
     "Distribution",
     "DomainTest",
     "Doubt",

@@ -215,7 +215,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """One move of the champion. ``epoch`` counts them; ``action`` is ``promote`` or ``rollback``."""
+    """One move of the champion. ``epoch`` counts them; ``action`` is ``promote``, ``rollback`` or ``retire``.
+
+    ``version`` is champion after it; of ``retire`` it is the one that no longer is, and nobody is champion after it.
+    """
 
     model: str
     epoch: int
@@ -226,6 +229,23 @@ class Promotion:
     reason: str
     verdict_id: str | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismissal:
+    """A version that was taken out for good: a challenger by ``reject``, a present or former champion by ``retire``.
+
+    ``epoch`` is how often the champion had moved by then, ``verdict_id`` the latest verdict on the version.
+    """
+
+    model: str
+    version: int
+    action: str
+    by: str
+    reason: str
+    at: datetime
+    epoch: int
+    verdict_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

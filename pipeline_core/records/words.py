@@ -59,11 +59,12 @@ class BatchStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a version stands in the registry."""
+    """Where a version stands in the registry: waiting, in production, no longer in production, or turned down for good."""
 
     CHALLENGER = "challenger"
     CHAMPION = "champion"
     RETIRED = "retired"
+    REJECTED = "rejected"
 
 
 class Decision(StrEnum):

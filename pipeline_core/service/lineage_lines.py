@@ -10,41 +10,12 @@ from typing import Any
 
 from pipeline_core.records import ModelCard, load
 from pipeline_core.service import cardtext
+from pipeline_core.service.terminal import day, plain
 
 Content = Mapping[str, Any]
 Tabled = Callable[[Sequence[str], Sequence[Sequence[object]]], list[str]]
 HASH_SHOWN = 12
 _MARKS = {"agrees": "agrees   ", "differs": "DIFFERS  ", "not kept": "not kept "}
-
-
-def plain(text: object) -> str:
-    """Keep control characters of a hostile name out of the terminal.
-
-    Parameters
-    ----------
-    text : object
-        Shown as text.
-
-    Returns
-    -------
-    str
-    """
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-
-
-def day(moment: object) -> str:
-    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay.
-
-    Parameters
-    ----------
-    moment : object
-        Text, a number or None.
-
-    Returns
-    -------
-    str
-    """
-    return "-" if moment is None else str(moment)[:10] if isinstance(moment, str) else f"{moment:.4g}"
 
 
 def dataset(content: Content) -> list[str]:

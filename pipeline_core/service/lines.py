@@ -6,11 +6,12 @@ It computes nothing: a figure that is not in the answer is not printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline_core.service import lineage_lines
-from pipeline_core.service.lineage_lines import day, plain
+from pipeline_core.service.audit_lines import AUDIT_WRITERS
+from pipeline_core.service.terminal import cell, day, plain, table
 from pipeline_core.service.verdict_lines import beside
 
 Content = Mapping[str, Any]
@@ -34,49 +35,6 @@ def lines(verb: str, content: Content) -> list[str]:
     return WRITERS[verb](content)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Set a table in columns; numbers to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column titles.
-    rows : iterable of sequences
-        Cells: text, numbers or None.
-
-    Returns
-    -------
-    list of str
-    """
-    shown = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
-    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
-
-    def set_line(cells: Sequence[str]) -> str:
-        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
-        return "  ".join(set_cells).rstrip()
-
-    return [set_line(list(header)), *(set_line(row) for row in shown)]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return plain(str(value))
-
-
-def _is_number(text: str) -> bool:
-    if text == "-":
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def figure(content: Content | None) -> str:
     """Put a figure into words: value and interval, or why there is none.
 
@@ -93,9 +51,9 @@ def figure(content: Content | None) -> str:
         return "-"
     if "reason" in content:
         return f"not measured: {content['reason']}"
-    text = _cell(float(content["value"]))
+    text = cell(float(content["value"]))
     if content.get("low") is not None and content.get("high") is not None:
-        text += f" ({_cell(float(content['low']))} to {_cell(float(content['high']))})"
+        text += f" ({cell(float(content['low']))} to {cell(float(content['high']))})"
     return text
 
 
@@ -186,11 +144,16 @@ def _promotion(content: Content) -> list[str]:
     ]
 
 
+def _dismissal(content: Content) -> list[str]:
+    done = "rejected" if content["action"] == "reject" else "retired"
+    return [f"Version {content['version']} is {done} for good, by {plain(content['by'])}: {plain(content['reason'])}"]
+
+
 def _score(content: Content) -> list[str]:
     again = " (already scored)" if content.get("already_scored") else ""
     said = [f"Batch {content['batch_id']}: {content['rows']:,} rows scored by version {content['version']}{again}"]
     if content.get("mean_score") is not None:
-        said.append(f"  mean score {_cell(float(content['mean_score']))}")
+        said.append(f"  mean score {cell(float(content['mean_score']))}")
     said += [f"  {plain(str(name))}: {rows:,} rows" for name, rows in content["predicted"].items()]
     if "out" in content:
         said.append(f"  written to {content['out']}")
@@ -225,7 +188,7 @@ def _check(content: Content) -> list[str]:
         drifted = [f["feature"] for f in window["features"] if f["drifted"]]
         first = next(iter(window["performance"]["metrics"].values()), None)
         names = ", ".join(drifted[:FEATURES_SHOWN])
-        shown = "-" if first is None or "reason" in first else _cell(float(first["value"]))
+        shown = "-" if first is None or "reason" in first else cell(float(first["value"]))
         rows.append((
             day(window["start"]),
             window["rows"],
@@ -362,6 +325,8 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "shadow": _shadow,
     "promote": _promotion,
     "rollback": _promotion,
+    "reject": _dismissal,
+    "retire": _dismissal,
     "score": _score,
     "labels": _labels,
     "check": _check,
@@ -373,6 +338,7 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "card": lineage_lines.card,
     "demo": _demo,
     "status": _status,
+    **AUDIT_WRITERS,
     "source add": _source,
     "source list": _sources,
     "source run": _source_run,

@@ -1,4 +1,4 @@
-"""The verbs of a release: train, challenge, shadow, promote, rollback, and where a version comes from.
+"""The verbs of a release: train, challenge, shadow, promote, rollback, reject, retire, and where a version comes from.
 
 Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them. It turns text into arguments, nothing else.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline_core.errors import InvalidDefinition
-from pipeline_core.flows import card, datasets, release, shadow, tracing
+from pipeline_core.flows import card, datasets, dismissing, release, shadow, tracing
 from pipeline_core.flows.lineage import lineage
 from pipeline_core.records import Decision, LineageCheck, dump
 from pipeline_core.service.asking import Call, Option, Verb
@@ -58,6 +58,15 @@ def _shadow(store: Store, call: Call) -> object:
     return shadow.compare(store, call.model)
 
 
+def _reject(store: Store, call: Call) -> object:
+    return dismissing.reject(store, call.model, **call.arguments)
+
+
+def _retire(store: Store, call: Call) -> object:
+    said = {name: value for name, value in call.arguments.items() if name != "leave-empty"}
+    return dismissing.retire(store, call.model, leave_empty=bool(call.arguments.get("leave-empty")), **said)
+
+
 def _lineage(store: Store, call: Call) -> object:
     version = call.arguments.get("version")
     if call.arguments.get("verify"):
@@ -90,6 +99,7 @@ def _card(store: Store, call: Call) -> object:
 
 _BY = Option(help="who decides", required=True)
 _REASON = Option(help="why, in a sentence", required=True)
+_VERSION = Option(kind="whole", help="the version", required=True)
 RELEASE: Mapping[str, Verb] = {
     "train": Verb(
         summary="train a version on the accepted, labelled rows",
@@ -132,7 +142,7 @@ RELEASE: Mapping[str, Verb] = {
     "promote": Verb(
         summary="make a version champion; refused without a passing verdict",
         run=_promote,
-        options={"version": Option(kind="whole", help="the version", required=True), "by": _BY, "reason": _REASON},
+        options={"version": _VERSION, "by": _BY, "reason": _REASON},
     ),
     "rollback": Verb(
         summary="make the champion before this one champion again",
@@ -152,5 +162,20 @@ RELEASE: Mapping[str, Verb] = {
         summary="tell everything about a version on one page",
         run=_card,
         options={"version": Option(kind="whole", help="the version (the champion)")},
+    ),
+    "reject": Verb(
+        summary="turn a challenger down for good, with a reason that stays with it",
+        run=_reject,
+        options={"version": _VERSION, "by": _BY, "reason": _REASON},
+    ),
+    "retire": Verb(
+        summary="take a version that is or was champion out for good: nobody can roll back to it",
+        run=_retire,
+        options={
+            "version": _VERSION,
+            "by": _BY,
+            "reason": _REASON,
+            "leave-empty": Option(kind="flag", help="also where it is the champion: the model has none then"),
+        },
     ),
 }

@@ -30,6 +30,7 @@ from pipeline_core.records import (
     dump,
 )
 from pipeline_core.service.asking import READING, Arguments, Call, Option, Progress, Verb, reading_of
+from pipeline_core.service.audit_verbs import AUDIT
 from pipeline_core.service.release_verbs import RELEASE
 from pipeline_core.service.replay_verb import REPLAY
 from pipeline_core.service.source_verbs import SOURCES
@@ -337,5 +338,6 @@ VERBS: Mapping[str, Verb] = {
         options={"remove": Option(kind="flag", help="remove the demo instead")},
     ),
     "status": Verb(summary="say how each model stands", run=_status, model="optional"),
+    **AUDIT,
     **SOURCES,
 }

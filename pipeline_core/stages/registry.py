@@ -1,30 +1,35 @@
-"""Which moves of the champion are legal.
+"""Which moves of the champion are legal, and which versions may be taken out.
 
-Pure rules over what the registry says now; the store applies a move only if nobody moved meanwhile.
-Neighbours: ``gate`` gives the verdict, ``store.models.apply`` does the move. It refuses to compare
-models and to change anything itself.
+Pure rules over what the registry says now; the store applies a move only if nobody moved meanwhile. A challenger is
+promoted or rejected; a champion is replaced, rolled back from or retired; who was champion is promoted again, rolled back
+to or retired. Rejected, and retired by hand, are for good. Neighbours: ``gate`` gives the verdict, ``store.registry`` does
+the move. It refuses to compare models and to change anything itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipeline_core.errors import InvalidDefinition, Refused
-from pipeline_core.records import Decision, Promotion, Verdict
+from pipeline_core.records import Decision, Dismissal, ModelVersion, Promotion, Stage, Verdict
 
 PROMOTE = "promote"
 ROLLBACK = "rollback"
+REJECT = "reject"
+RETIRE = "retire"
+_DONE = {REJECT: "rejected", RETIRE: "retired"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
-    """Who is champion now: the version (None: nobody) and how often the champion has moved."""
+    """Who is champion now: the version (None: nobody), how often the champion has moved, and who was taken out for good."""
 
     model: str
     champion: int | None
     epoch: int
+    dismissed: Mapping[int, Dismissal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +66,15 @@ def promote(
     Raises
     ------
     Refused
-        The version is champion already, there is no passing verdict against the present champion, or the rows that
-        it rests on have changed.
+        The version is champion already or was taken out, there is no passing verdict against the present champion, or
+        the rows that it rests on have changed.
     InvalidDefinition
         Nobody signed, or no reason is given.
     """
     _check_signature(signed, PROMOTE)
     if version == seat.champion:
         raise Refused(f"Version {version} of model {seat.model!r} is the champion already; nothing was changed.")
+    check_open(version, seat=seat)
     if verdict is None or verdict.version != version:
         raise Refused(
             f"Version {version} of model {seat.model!r} was not challenged; only a version that passed the gate may be"
@@ -92,10 +98,35 @@ def promote(
     return _move(version, PROMOTE, verdict.verdict_id, seat=seat, signed=signed)
 
 
+def check_open(version: int, *, seat: Seat) -> None:
+    """Refuse a version that was taken out for good.
+
+    Parameters
+    ----------
+    version : int
+        The version that is to be challenged or promoted.
+    seat : Seat
+        Who is champion now, and who was taken out.
+
+    Raises
+    ------
+    Refused
+        It was rejected, or retired by hand.
+    """
+    gone = seat.dismissed.get(version)
+    if gone is not None:
+        raise Refused(
+            f"Version {version} of model {seat.model!r} was {_DONE[gone.action]} by {gone.by} on {gone.at:%Y-%m-%d}:"
+            f" {gone.reason!r}. That is for good; to bring the same model back, train it again as a new version and let it"
+            " pass the gate."
+        )
+
+
 def rollback(promotions: Sequence[Promotion], *, seat: Seat, signed: Signature) -> Promotion:
     """Make the move that gives the seat back to the champion before this one.
 
-    Rolling back twice goes back two champions, it does not return to the one that was just removed.
+    Rolling back twice goes back two champions, it does not return to the one that was just removed. Versions that were
+    taken out are passed over; where the champion was retired, the one before it comes back.
 
     Parameters
     ----------
@@ -113,24 +144,146 @@ def rollback(promotions: Sequence[Promotion], *, seat: Seat, signed: Signature) 
     Raises
     ------
     Refused
-        There was no champion before the present one.
+        There was no champion before the present one, or all of them were taken out.
     InvalidDefinition
         Nobody signed, or no reason is given.
     """
     _check_signature(signed, ROLLBACK)
+    before = _line(promotions)[:-1]
+    way_back = [(version, verdict_id) for version, verdict_id in before if version not in seat.dismissed]
+    if not way_back:
+        why = "every one before it was retired for good" if before else "there is nothing to go back to"
+        raise Refused(
+            f"Model {seat.model!r} has no champion before {_named(seat.champion)}; {why}. Train and promote another version"
+            " instead."
+        )
+    version, verdict_id = way_back[-1]
+    return _move(version, ROLLBACK, verdict_id, seat=seat, signed=signed)
+
+
+def _line(promotions: Sequence[Promotion]) -> list[tuple[int, str | None]]:
+    """Give the champions that each followed on the one before, the last one to sit at the end."""
     line: list[tuple[int, str | None]] = []
     for move in sorted(promotions, key=lambda p: p.epoch):
-        if move.action == ROLLBACK and len(line) > 1:
-            line.pop()
-        else:
+        if move.action == ROLLBACK:
+            del line[-1:]
+            while line and line[-1][0] != move.version:
+                line.pop()
+        if move.action == PROMOTE or not line:
             line.append((move.version, move.verdict_id))
-    if len(line) < 2:
+    return line
+
+
+def reject(version: ModelVersion, verdict: Verdict | None, *, seat: Seat, signed: Signature) -> Dismissal:
+    """Turn a challenger down for good.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        The challenger.
+    verdict : Verdict or None
+        The latest verdict on it; none is needed.
+    seat : Seat
+        Who is champion now.
+    signed : Signature
+        Who does it, why and when.
+
+    Returns
+    -------
+    Dismissal
+
+    Raises
+    ------
+    Refused
+        It is or was champion, or was rejected before.
+    InvalidDefinition
+        Nobody signed, or no reason is given.
+    """
+    _check_signature(signed, REJECT)
+    check_open(version.version, seat=seat)
+    if version.stage is not Stage.CHALLENGER:
+        now = "is the champion" if version.stage is Stage.CHAMPION else "was champion"
         raise Refused(
-            f"Model {seat.model!r} has no champion before {_named(seat.champion)}; there is nothing to go back to."
-            " Train and promote another version instead."
+            f"Version {version.version} of model {seat.model!r} {now}; only a challenger, which never was, can be rejected."
+            f" {'Roll back, or retire' if version.stage is Stage.CHAMPION else 'Retire'} version {version.version} instead."
         )
-    version, verdict_id = line[-2]
-    return _move(version, ROLLBACK, verdict_id, seat=seat, signed=signed)
+    return _dismissal(version, REJECT, verdict, seat=seat, signed=signed)
+
+
+def retire(version: ModelVersion, verdict: Verdict | None, *, seat: Seat, signed: Signature) -> Dismissal:
+    """Take a version that is or was champion out for good: nobody can roll back to it.
+
+    Parameters
+    ----------
+    version : ModelVersion
+        The version.
+    verdict : Verdict or None
+        The latest verdict on it.
+    seat : Seat
+        Who is champion now.
+    signed : Signature
+        Who does it, why and when.
+
+    Returns
+    -------
+    Dismissal
+        Of the champion, ``vacate`` is the move that goes before it.
+
+    Raises
+    ------
+    Refused
+        It was never champion, or was retired before.
+    InvalidDefinition
+        Nobody signed, or no reason is given.
+    """
+    _check_signature(signed, RETIRE)
+    check_open(version.version, seat=seat)
+    if version.stage is Stage.CHALLENGER:
+        raise Refused(
+            f"Version {version.version} of model {seat.model!r} never was champion, so there is nothing to retire it from."
+            f" Reject version {version.version} instead."
+        )
+    return _dismissal(version, RETIRE, verdict, seat=seat, signed=signed)
+
+
+def vacate(*, seat: Seat, signed: Signature) -> Promotion:
+    """Make the move that leaves a model without a champion.
+
+    Parameters
+    ----------
+    seat : Seat
+        Who is champion now: somebody.
+    signed : Signature
+        Who does it, why and when.
+
+    Returns
+    -------
+    Promotion
+        Of the version that sat; nobody sits after it.
+
+    Raises
+    ------
+    Refused
+        Nobody is champion.
+    """
+    if seat.champion is None:
+        raise Refused(f"Model {seat.model!r} has no champion to retire; nothing was changed.")
+    return _move(seat.champion, RETIRE, None, seat=seat, signed=signed)
+
+
+def _dismissal(
+    version: ModelVersion, action: str, verdict: Verdict | None, *, seat: Seat, signed: Signature
+) -> Dismissal:
+    return Dismissal(
+        model=seat.model,
+        version=version.version,
+        action=action,
+        by=signed.by.strip(),
+        reason=signed.reason.strip(),
+        at=signed.at,
+        epoch=seat.epoch,
+        verdict_id=verdict.verdict_id if verdict else None,
+    )
 
 
 def _move(version: int, action: str, verdict_id: str | None, *, seat: Seat, signed: Signature) -> Promotion:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -23,7 +22,7 @@ from typing import Any
 from pipeline_core.errors import PipelineError, StoreBroken
 from pipeline_core.records import BatchReport, Reading, dump, load
 from pipeline_core.store import faults
-from pipeline_core.store.files import flush_folder
+from pipeline_core.store.files import write_through
 
 LOGGER = logging.getLogger(__name__)
 BATCH, REMOVING, STAYING = "batch", "removing", "staying"
@@ -158,16 +157,8 @@ class Acknowledged:
             line = _line(number, entry, head)
             head = hashlib.sha256(line).hexdigest()
             lines += line + b"\n"
-        new = not self.path.exists()
-        with self.path.open("wb" if new else "r+b") as kept:
-            kept.truncate(self._size)  # of an earlier attempt that failed there may be half a line
-            kept.seek(self._size)
-            kept.write(lines)
-            kept.flush()
-            faults.point("acknowledge.before_flush")
-            os.fsync(kept.fileno())
-        if new:
-            flush_folder(self.path.parent)
+        # of an earlier attempt that failed there may be half a line, which is cut off
+        write_through(self.path, bytes(lines), at=self._size, flushing=lambda: faults.point("acknowledge.before_flush"))
         self._size, self._head = self._size + len(lines), head
         faults.point("acknowledge.after_flush")
 

@@ -20,9 +20,11 @@ import pyarrow.parquet as pq
 from pipeline_core.errors import InvalidDefinition, Stale, Unreadable
 from pipeline_core.records import (
     COUNTS,
+    Act,
     BatchReport,
     BatchStatus,
     ColumnType,
+    Deed,
     Measure,
     Ruling,
     dump_text,
@@ -31,6 +33,7 @@ from pipeline_core.records import (
 from pipeline_core.sql import moment, text
 from pipeline_core.store import faults
 from pipeline_core.store.acknowledged import Acknowledged, batch_entry
+from pipeline_core.store.audit import Audit
 from pipeline_core.store.database import Database, naive, parquet
 from pipeline_core.store.day_counts import put_days
 from pipeline_core.store.files import Folders, Staged, raw_name, remove_files, stage_copy, stage_move
@@ -95,12 +98,15 @@ class Admission:
         Where a batch's alert is closed when a person has decided.
     log : Acknowledged
         Where each batch is promised once it is committed.
+    audit : Audit
+        Where rulings are kept.
     """
 
     def __init__(
-        self, database: Database, folders: Folders, models: Models, signals: Signals, *, log: Acknowledged
+        self, database: Database, folders: Folders, models: Models, signals: Signals, *, log: Acknowledged, audit: Audit
     ) -> None:
         self._log = log
+        self._audit = audit
         self._database = database
         self._folders = folders
         self._models = models
@@ -166,6 +172,10 @@ class Admission:
                 if not accepted:
                     self._forget_raw(ruled)
                 self._signals.close_batch(ruled.model, ruled.batch_id, ruling=ruling)
+                about = {"batch_id": ruled.batch_id, "sha256": ruled.sha256, "status": status.value, "rows": ruled.rows}
+                self._audit.add(
+                    Deed(act=Act.RULING, model=ruled.model, by=ruling.decided_by, reason=ruling.reason, about=about)
+                )
                 faults.point("rule.before_commit")
                 self._database.after_commit(lambda: faults.point("rule.after_commit"))
                 self._acknowledge(ruled)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline_core.records import BaselineChoice, dump_text, load
+from pipeline_core.records import Act, BaselineChoice, Deed, dump, dump_text, load
+from pipeline_core.store.audit import Audit
 from pipeline_core.store.database import Database
 
 
@@ -18,10 +19,13 @@ class Choices:
     ----------
     database : Database
         Where the rows are.
+    audit : Audit
+        Of the same home.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: Audit) -> None:
         self._database = database
+        self._audit = audit
 
     def add(self, choice: BaselineChoice) -> BaselineChoice:
         """Keep a choice as the newest of its model.
@@ -42,6 +46,10 @@ class Choices:
                 "INSERT INTO baseline_choices (model, number, record) VALUES (?, ?, ?)",
                 [kept.model, kept.number, dump_text(kept)],
             )
+            said = dump(kept)
+            about = {name: said[name] for name in ("number", "kind", "season", "start", "end")}
+            deed = Deed(act=Act.BASELINE, model=kept.model, by=kept.decided_by, reason=kept.reason, about=about)
+            self._audit.add(deed)
         return kept
 
     def list(self, model: str) -> tuple[BaselineChoice, ...]:

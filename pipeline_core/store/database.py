@@ -121,6 +121,11 @@ class Database:
         """The number of committed transactions that changed what pages show."""
         return self._revision
 
+    @property
+    def in_transaction(self) -> bool:
+        """Whether this thread has a transaction open."""
+        return getattr(self._local, "open", None) is not None
+
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and give all of its rows.
 

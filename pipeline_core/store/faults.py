@@ -28,6 +28,10 @@ POINTS = (
     "promote.before_write",
     "promote.before_commit",
     "promote.after_commit",
+    "dismiss.before_commit",
+    "audit.before_commit",
+    "audit.before_flush",
+    "audit.after_flush",
 )
 """Every numbered fault point, in the order in which one batch and one model pass them."""
 

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,3 +317,29 @@ def flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_through(path: Path, content: bytes, *, at: int, flushing: Callable[[], None]) -> None:
+    """Write at a place of a file, cut off what stood behind it, and return when it is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made where there is none.
+    content : bytes
+        What to write.
+    at : int, bytes
+        Where.
+    flushing : callable
+        Called when all is written and not yet on the disk: where a test may kill the process.
+    """
+    new = not path.exists()
+    with path.open("wb" if new else "r+b") as kept:
+        kept.truncate(at)
+        kept.seek(at)
+        kept.write(content)
+        kept.flush()
+        flushing()
+        os.fsync(kept.fileno())
+    if new:
+        flush_folder(path.parent)

@@ -14,7 +14,8 @@ from pipeline_core.store.database import Database, aware
 _STATUSES = """
 WITH rivals AS (
     SELECT v.model, max(v.version) AS version FROM versions v ANTI JOIN promotions p
-        ON p.model = v.model AND p.version = v.version GROUP BY v.model),
+        ON p.model = v.model AND p.version = v.version
+    ANTI JOIN dismissals t ON t.model = v.model AND t.version = v.version GROUP BY v.model),
 verdict AS (
     SELECT d.model, d.version, arg_max(d.record, d.entry) AS record FROM verdicts d JOIN rivals r
         ON r.model = d.model AND r.version = d.version GROUP BY d.model, d.version)
@@ -26,10 +27,12 @@ SELECT a.model, s.record, a.version,
        (SELECT max(received_at) FROM batches b WHERE b.model = a.model),
        (SELECT count(*) FROM alerts l WHERE l.model = a.model AND l.is_open AND l.level = 'page'),
        (SELECT count(*) FROM alerts l WHERE l.model = a.model AND l.is_open AND l.level = 'watch'),
-       CASE WHEN d.record ->> '$.verdict' = 'promote' AND (d.record ->> '$.epoch')::INTEGER = a.epoch THEN d.version END
+       CASE WHEN d.record ->> '$.verdict' = 'promote' AND (d.record ->> '$.epoch')::INTEGER = a.epoch THEN d.version END,
+       r.version
 FROM aliases a JOIN (SELECT model, arg_max(record, schema_version) AS record FROM schemas GROUP BY model) s
      ON s.model = a.model
 LEFT JOIN verdict d ON d.model = a.model
+LEFT JOIN rivals r ON r.model = a.model
 ORDER BY a.model
 """
 
@@ -50,7 +53,7 @@ def statuses(database: Database) -> tuple[ModelStatus, ...]:
 
 
 def _status(row: tuple[Any, ...]) -> ModelStatus:
-    model, record, champion, versions, batches, quarantined, rows, last, pages, watches, ready = row
+    model, record, champion, versions, batches, quarantined, rows, last, pages, watches, ready, rival = row
     schema = load(Schema, record)
     status = ModelStatus(
         model=model,
@@ -66,11 +69,11 @@ def _status(row: tuple[Any, ...]) -> ModelStatus:
         demo=schema.demo,
         next_step="",
     )
-    return replace(status, next_step=_next_step(status, ready))
+    return replace(status, next_step=_next_step(status, ready, rival))
 
 
-def _next_step(status: ModelStatus, ready: int | None) -> str:
-    """Say what comes next; ``ready``: the version that has passed the gate against the present champion."""
+def _next_step(status: ModelStatus, ready: int | None, rival: int | None) -> str:
+    """Say what comes next; ``rival``: the newest challenger; ``ready``: it has passed the gate against the present champion."""
     if status.batches == status.quarantined:
         return "Receive a batch that passes the door."
     if status.versions == 0:
@@ -78,7 +81,7 @@ def _next_step(status: ModelStatus, ready: int | None) -> str:
     if ready is not None:
         return f"Decide on v{ready}: the gate let it pass; a person promotes it."
     if status.champion is None:
-        return f"Challenge version {status.versions} and promote it."
+        return f"Challenge version {rival} and promote it." if rival is not None else "Train the next version."
     level, waiting = ("page", status.open_pages) if status.open_pages else ("watch", status.open_watches)
     if waiting:
         return f"Look at {waiting} open {level} alert{'s' if waiting > 1 else ''}."

@@ -25,6 +25,7 @@ from pipeline_core.sql import identifier, text
 from pipeline_core.store.acknowledged import Acknowledged
 from pipeline_core.store.admission import Admission
 from pipeline_core.store.artifacts import VERSION_FILES, Artifacts, version_files
+from pipeline_core.store.audit import Audit
 from pipeline_core.store.batches import Batches
 from pipeline_core.store.choices import Choices
 from pipeline_core.store.database import Database
@@ -45,6 +46,7 @@ from pipeline_core.store.signals import Signals
 LOGGER = logging.getLogger(__name__)
 _FILE = "store.duckdb"
 _LOG = "acknowledged.log"
+_AUDIT = "audit.jsonl"
 _SPACE_TIMES, _SPACE_BYTES = 3, 100_000_000
 
 
@@ -68,7 +70,7 @@ class Store:
         What ``policy.toml`` in the folder said when it was opened.
     files : Folders
         Where things lie; ``files.lost_raw`` finds a file as received.
-    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds, choices, shadows, datasets
+    batches, day_counts, repeats, models, signals, artifacts, jobs, feeds, choices, shadows, datasets, audit
         The rooms.
     """
 
@@ -82,15 +84,16 @@ class Store:
         self._ownership = ownership
         self._database = database
         self.artifacts = Artifacts(database, folders)
-        self.models = Models(database, folders, self.artifacts, self._log)
+        self.audit = Audit(database, folders.home / _AUDIT)
+        self.models = Models(database, folders, self.artifacts, log=self._log, audit=self.audit)
         self.signals = Signals(database)
-        admission = Admission(database, folders, self.models, self.signals, log=self._log)
+        admission = Admission(database, folders, self.models, self.signals, log=self._log, audit=self.audit)
         self.batches = Batches(database, folders, self.models, admission)
         self.day_counts = DayCounts(database, self.models)
         self.repeats = Repeats(database, self.batches)
         self.jobs = Jobs(database)
         self.feeds = Feeds(database)
-        self.choices = Choices(database)
+        self.choices = Choices(database, self.audit)
         self.shadows = Shadows(database)
         self.datasets = Datasets(database)
 
@@ -168,7 +171,7 @@ class Store:
     @property
     def notices(self) -> tuple[str, ...]:
         """Sentences about what was found damaged when the store was opened."""
-        return (*self._database.connection.notices, *self._log.notices)
+        return (*self._database.connection.notices, *self._log.notices, *self.audit.notices)
 
     def check_space(self, size: int) -> None:
         """Refuse to begin what the disk may have no room for.
@@ -330,6 +333,7 @@ class Store:
                     file.place(database)
                 for table in MODEL_TABLES:
                     self._import_table(name, table, model)
+                self.audit.absorb(name, model)
                 database.after_commit(lambda: catch_up(database, self.files, batches=self.batches, log=self._log))
         finally:
             for file in staged:
@@ -348,6 +352,7 @@ class Store:
         """Put in order what a process that died has left."""
         self._sweep(opened_at)
         self._look_for_losses()
+        self.audit.catch_up()
         self.jobs.fail_orphans(at=self.now())
 
     def _look_for_losses(self) -> None:

@@ -70,6 +70,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             model VARCHAR, number INTEGER, dataset_id VARCHAR, sha256 VARCHAR, record JSON, PRIMARY KEY (model, number))""",
         "CREATE TABLE lineage_checks (model VARCHAR, version INTEGER, record JSON)",
     ),
+    (
+        "CREATE TABLE audit (sequence BIGINT PRIMARY KEY, hash VARCHAR, line VARCHAR)",
+        "INSERT INTO meta VALUES ('audit_written', 0)",
+        "CREATE TABLE dismissals (model VARCHAR, version INTEGER, record JSON, PRIMARY KEY (model, version))",
+    ),
 )
 """Migration number n is ``MIGRATIONS[n - 1]``: statements that run in one transaction."""
 
@@ -80,7 +85,8 @@ MODEL_TABLES: tuple[str, ...] = (
     "baseline_choices",
     "datasets",
     "lineage_checks",
+    "dismissals",
     "feeds",
     "shadows", "shadow_batches", "shadow_predictions",
 )  # fmt: skip
-"""Every table whose rows belong to a model (jobs apart: they tell of this process's work)."""
+"""Every table whose rows belong to a model (jobs apart: they tell of this process's work; the audit outlives its models)."""

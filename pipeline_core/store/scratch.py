@@ -26,8 +26,8 @@ from pipeline_core.store.files import Folders
 from pipeline_core.store.migrations import MODEL_TABLES
 
 LEFT_BEHIND = frozenset({
-    "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "shadows", "shadow_batches", "shadow_predictions",
-    "lineage_checks",
+    "predictions", "watches", "windows", "alerts", "feeds", "verdicts", "dismissals", "lineage_checks",
+    "shadows", "shadow_batches", "shadow_predictions",
 })  # fmt: skip
 """Tables that tell what was said since, or where batches come from: a scratch home begins without them."""
 

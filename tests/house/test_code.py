@@ -67,6 +67,8 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/errors.py": "tests/core/test_policy.py",
         "pipeline_core/store/faults.py": "tests/story/test_crash.py",
         "pipeline_core/service/host.py": "tests/core/service",
+        "pipeline_core/service/audit_lines.py": "tests/core/service/test_audit_verbs.py",
+        "pipeline_core/service/terminal.py": "tests/core/service/test_lines.py",
         "pipeline_core/service/release_verbs.py": "tests/core/service/test_verbs.py",
         "pipeline_core/service/verdict_lines.py": "tests/core/service/test_lines.py",
         "pipeline_core/service/replay_verb.py": "tests/core/flows/test_replay.py",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.release import links, reads
+from pages.release import audit, descent, links, reads
 from pages.ui.wording import State
 from pipeline_core.flows import release
 from pipeline_core.flows.lineage import lineage
@@ -170,10 +170,14 @@ def test_a_model_goes_only_when_its_name_is_typed(home: Store, visit: Visit, tmp
     at = visit(PAGE, model="loans")
     at.button(key="remove").click().run()
     assert "**loans** goes, with 3 batches, 1,800 rows, 1 version and 1 alert, and all their files." in loans.said(at)
+    at.text_input(key="confirm_remove_by").set_value("Ada")
+    at.text_area(key="confirm_remove_reason").set_value("sold")
     at.text_input(key="confirm_remove_name").set_value("loan")
     at.button(key="confirm_remove_yes").click().run()
     assert home.models.names() == ("cards", "loans")
     at.button(key="remove").click().run()
+    at.text_input(key="confirm_remove_by").set_value("Ada")
+    at.text_area(key="confirm_remove_reason").set_value("sold")
     at.text_input(key="confirm_remove_name").set_value("loans")
     at.button(key="confirm_remove_yes").click().run()
     assert not at.exception
@@ -187,6 +191,8 @@ def test_the_last_model_can_be_removed_without_a_champion(home: Store, visit: Vi
     fill(home, champion=False)
     at = visit(PAGE, model="loans")
     at.button(key="remove").click().run()
+    at.text_input(key="confirm_remove_by").set_value("Ada")
+    at.text_area(key="confirm_remove_reason").set_value("sold")
     at.text_input(key="confirm_remove_name").set_value("loans")
     at.button(key="confirm_remove_yes").click().run()
     assert not at.exception
@@ -200,3 +206,87 @@ def test_a_hostile_name_is_read_and_never_rendered(seeded: Store, visit: Visit, 
     assert not at.exception
     assert ":red[a]" not in loans.said(at).replace(":\u2060red", "")
     assert "<b>" not in loans.said(at)
+
+
+def test_a_challenger_is_rejected_with_a_reason_that_stays(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "challenger")
+    at = visit(PAGE)
+    assert at.button(key="dismiss").label == "Reject v2 …"  # the newest version that may be taken out
+    at.session_state["person_name"] = "Ada"
+    at.session_state["confirm_dismissal_reason"] = "leaks the outcome"
+    at.button(key="dismiss").click().run()
+    assert "v2 can no longer be challenged or promoted. This cannot be undone" in loans.said(at)
+    at.button(key="confirm_dismissal_yes").click().run()
+    assert not at.exception
+    assert home.models.dismissals(loans.MODEL)[2].reason == "leaks the outcome"
+    assert "v2 is rejected." in [toast.value for toast in at.toast]
+    stages = {v.version: v.stage.value for v in home.models.versions(loans.MODEL)}
+    assert stages == {1: "champion", 2: "rejected"}
+    rows = descent.promotion_rows(reads.shelf(home, loans.MODEL))
+    assert [(row["Move"], row["By"], row["Reason"]) for row in rows] == [
+        ("reject v2", "Ada", "leaks the outcome"), ("promote v1", "Ada", "the first one"),
+    ]  # fmt: skip
+    assert at.button(key="dismiss").label == "Retire v1 …"
+    challenge = visit("release/challenge.py")
+    assert "No challenger waits." in challenge.title[0].value
+
+
+def test_a_retired_champion_leaves_a_page_that_says_so_and_leads_back(
+    home: Store, visit: Visit, tmp_path: Path
+) -> None:
+    loans.take(home, tmp_path, "challenged")
+    release.promote(home, loans.MODEL, version=2, by="Grace", reason="newer")
+    at = visit(PAGE)
+    assert at.button(key="dismiss").label == "Retire v2 …"
+    at.session_state["person_name"] = "Ada"
+    at.session_state["confirm_dismissal_reason"] = "unlawful"
+    at.button(key="dismiss").click().run()
+    assert "**v2 is the champion: without it nothing is scored and nothing is watched**" in loans.said(at)
+    assert "Rolling back would bring v1 in its place." in loans.said(at)
+    at.button(key="confirm_dismissal_yes").click().run()
+    assert not at.exception
+    assert home.models.champion(loans.MODEL) is None
+    assert "**loans** has no champion since " in at.title[0].value
+    assert "Ada retired v2, because: “unlawful”. Nothing is scored" in at.title[0].value
+    for page in ("watch/overview.py", "watch/drift.py", "release/challenge.py", "release/training.py", "act/alerts.py", "watch/replay.py"):  # fmt: skip
+        assert not visit(page).exception
+    overview = visit("watch/overview.py")
+    assert "Ada retired v2, so nothing is scored" in loans.said(overview)
+    assert "Decide in the registry" in [button.label for button in overview.button]
+    assert at.button(key="rollback").label == "Roll back to v1"
+    at.session_state["confirm_rollback_reason"] = "at least this one"
+    at.button(key="rollback").click().run()
+    assert "v1 scores from now on, without a new challenge" in loans.said(at)
+    at.button(key="confirm_rollback_yes").click().run()
+    assert not at.exception
+    assert "**v1** is champion of **loans**" in at.title[0].value
+    moves = [row["Move"] for row in descent.promotion_rows(reads.shelf(home, loans.MODEL))]
+    assert moves == ["rollback v1", "retire v2", "promote v2", "promote v1"]
+
+
+def test_the_audit_file_stands_in_one_line(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "champion")
+    entries = len(home.audit.entries())
+    at = visit(PAGE)
+    assert f"**Audit chain whole**: {entries} entries." in loans.said(at)
+    rows = [audit.row(entry) for entry in audit.of_model(home, loans.MODEL)]
+    assert [row["What"] for row in rows[:3]] == ["brought from another home", "promoted", "verdict of the gate"]
+    assert (rows[1]["By"], rows[1]["Why"]) == ("Ada", "the first one")
+
+
+def test_a_forged_audit_file_is_told_and_mended_by_a_person(home: Store, visit: Visit, tmp_path: Path) -> None:
+    loans.take(home, tmp_path, "champion")
+    path = home.audit.path
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"the first one", b"the worst one"))
+    at = visit(PAGE)
+    assert "**Audit chain broken**" in loans.said(at)
+    assert " was changed" in loans.said(at)
+    at.session_state["person_name"] = "Ada"
+    at.session_state["confirm_mend_reason"] = "seen and understood"
+    at.button(key="audit_mend").click().run()
+    at.button(key="confirm_mend_yes").click().run()
+    assert not at.exception
+    assert "**Audit chain whole**" in loans.said(at)
+    assert path.read_bytes().startswith(whole)
+    assert home.audit.entries(last=1)[0].reason == "seen and understood"

@@ -30,6 +30,7 @@ from tests.story.crashing import ROWS, ids
 REPOSITORY = Path(__file__).resolve().parents[2]
 REOPEN_S = 5.0
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "2"))  # kills at each fault point; `make bars` sets 20
+ELSEWHERE = ("rule.", "audit.", "dismiss.")  # test_crash_rulings, test_crash_audit
 HITS = ([1, 3, 2, 4] * 5)[:ROUNDS]
 
 
@@ -118,7 +119,7 @@ def check_it_goes_on(store: Store, said: Acknowledged) -> None:
         assert len(store.batches.list("bank")) == before
 
 
-@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith("rule.")])
+@pytest.mark.parametrize("point", [point for point in POINTS if not point.startswith(ELSEWHERE)])
 def test_whatever_is_killed_what_was_acknowledged_is_whole(tmp_path: Path, point: str) -> None:
     said = Acknowledged()
     for run, hit in enumerate(HITS):

@@ -31,7 +31,8 @@ def do(held: Host, verb: str, *, file: Path | None = None, model: str | None = "
 def test_the_verbs_are_those_of_the_product() -> None:
     assert set(VERBS) == {
         "baseline", "define", "receive", "readmit", "discard", "restore", "train", "challenge", "shadow", "promote", "rollback", "score", "labels", "check", "replay", "lineage", "card", "dataset", "datasets", "demo",
-        "status", "source add", "source list", "source run", "source change", "source remove",
+        "status", "source add", "source list", "source run", "source change", "source remove", "reject", "retire", "audit list",
+        "audit verify", "audit mend",
     }  # fmt: skip
     assert {name for name, verb in VERBS.items() if verb.long} == {
         "train",

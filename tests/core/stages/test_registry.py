@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, Refused
-from pipeline_core.records import Decision, Promotion, Verdict
+from pipeline_core.records import Decision, Dismissal, Promotion, Stage, Verdict
 from pipeline_core.stages import registry
+from tests.core.store import made
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 SIGNED = registry.Signature(by=" Ada ", reason=" better ", at=NOW)
@@ -119,3 +121,83 @@ def test_there_is_nothing_before_the_first_champion(moves: tuple[str, ...]) -> N
     sits = seat(done[-1].version if done else None, len(done))
     with pytest.raises(Refused, match=r"has no champion before (version 1|no champion)"):
         registry.rollback(done, seat=sits, signed=SIGNED)
+
+
+# --- taking out ---------------------------------------------------------------------------------
+
+
+def dismissed(version: int, action: str = "retire") -> dict[int, Dismissal]:
+    return {
+        version: Dismissal(model="loans", version=version, action=action, by="Grace", reason="biased", at=NOW, epoch=1)
+    }
+
+
+@pytest.mark.parametrize(("action", "done"), [("reject", "rejected"), ("retire", "retired")])
+def test_what_was_taken_out_is_not_promoted_and_the_sentence_says_what_to_do(action: str, done: str) -> None:
+    sits = replace(seat(), dismissed=dismissed(2, action))
+    with pytest.raises(
+        Refused,
+        match=f"Version 2 of model 'loans' was {done} by Grace on 2025-06-01: 'biased'. That is for good; .* train it again",
+    ):
+        registry.promote(2, verdict(), seat=sits, signed=SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("moves", "out", "back_to"), [(("1", "2", "3"), 2, 1), (("1", "2", "3"), 1, 2), (("1", "2", "1", "3"), 1, 2)]
+)
+def test_rolling_back_passes_over_what_was_retired(moves: tuple[str, ...], out: int, back_to: int) -> None:
+    sits = replace(seat(3, len(moves)), dismissed=dismissed(out))
+    done = history(*moves)
+    back = registry.rollback(done, seat=sits, signed=SIGNED)
+    assert (back.version, back.previous) == (back_to, 3)
+    # and the line goes on from there, not from what was passed over
+    rest = replace(seat(back_to, len(moves) + 1), dismissed=dismissed(out))
+    if (out, back_to) == (2, 1):
+        with pytest.raises(Refused, match="has no champion before version 1; there is nothing to go back to"):
+            registry.rollback([*done, back], seat=rest, signed=SIGNED)
+
+
+def test_where_all_before_were_retired_there_is_no_way_back() -> None:
+    sits = replace(seat(2, 2), dismissed=dismissed(1))
+    with pytest.raises(Refused, match=r"every one before it was retired for good\. Train and promote another"):
+        registry.rollback(history("1", "2"), seat=sits, signed=SIGNED)
+
+
+def test_a_retired_champion_leaves_the_seat_empty_and_the_one_before_may_come_back() -> None:
+    done = history("1", "2")
+    left = registry.vacate(seat=seat(2, 2), signed=SIGNED)
+    assert (left.action, left.version, left.previous, left.epoch, left.verdict_id) == ("retire", 2, 2, 3, None)
+    empty = replace(seat(None, 3), dismissed=dismissed(2))
+    back = registry.rollback([*done, left], seat=empty, signed=SIGNED)
+    assert (back.version, back.previous, back.epoch) == (1, None, 4)
+    with pytest.raises(Refused, match="has no champion to retire"):
+        registry.vacate(seat=empty, signed=SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("act", "stage", "words"),
+    [
+        (registry.reject, Stage.CHAMPION, "is the champion; .* Roll back, or retire version 2 instead"),
+        (registry.reject, Stage.RETIRED, "was champion; .* Retire version 2 instead"),
+        (registry.retire, Stage.CHALLENGER, "never was champion.* Reject version 2 instead"),
+    ],
+)
+def test_only_what_fits_the_stage_is_legal(act: Callable[..., Dismissal], stage: Stage, words: str) -> None:
+    given = replace(made.version(2, "0" * 64, model="loans"), stage=stage)
+    with pytest.raises(Refused, match=words):
+        act(given, None, seat=seat(), signed=SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("act", "stage"), [(registry.reject, Stage.CHALLENGER), (registry.retire, Stage.RETIRED), (registry.retire, Stage.CHAMPION)]
+)  # fmt: skip
+def test_taking_out_keeps_who_why_when_and_the_verdict(act: Callable[..., Dismissal], stage: Stage) -> None:
+    given = replace(made.version(2, "0" * 64, model="loans"), stage=stage)
+    gone = act(given, verdict(says=Decision.KEEP), seat=seat(), signed=SIGNED)
+    assert gone == Dismissal(
+        model="loans", version=2, action=act.__name__, by="Ada", reason="better", at=NOW, epoch=1, verdict_id="verdict-1"
+    )  # fmt: skip
+    with pytest.raises(Refused, match="for good"):
+        act(given, None, seat=replace(seat(), dismissed={2: gone}), signed=SIGNED)
+    with pytest.raises(InvalidDefinition, match=f"A {act.__name__} needs a reason"):
+        act(given, None, seat=seat(), signed=replace(SIGNED, reason=" "))

@@ -1,0 +1,62 @@
+"""How a cell, a foreign text and a table are set in a terminal.
+
+Neighbours: ``lines`` and ``audit_lines`` put answers into words with it. It knows no verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """Set a table in columns; numbers to the right.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column titles.
+    rows : iterable of sequences
+        Cells: text, numbers or None.
+
+    Returns
+    -------
+    list of str
+    """
+    shown = [[cell(value) for value in row] for row in rows]
+    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
+    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
+
+    def set_line(cells: Sequence[str]) -> str:
+        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
+        return "  ".join(set_cells).rstrip()
+
+    return [set_line(list(header)), *(set_line(row) for row in shown)]
+
+
+def cell(value: object) -> str:
+    """Put one value into few characters: ``-`` for nothing, four digits of a number, the text as it is."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return plain(str(value))
+
+
+def day(moment: object) -> str:
+    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
+    return str(moment)[:10] if isinstance(moment, str) else cell(moment)
+
+
+def plain(text: object) -> str:
+    """Keep control characters of a hostile name out of the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def _is_number(text: str) -> bool:
+    if text == "-":
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
