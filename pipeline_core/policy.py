@@ -63,6 +63,11 @@ class Policy:
     relative_error_margin: float = 0.01
     class_rows_min: int = 30
     gate_rows_max: int = 50_000
+    # the bias audit
+    selection_ratio_min: float = 0.8
+    tpr_gap_max: float = 0.1
+    fpr_gap_max: float = 0.1
+    bias_rows_min: int = 30
     # watching
     alpha: float = 0.05
     null_alpha: float = 0.001

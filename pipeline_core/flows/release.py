@@ -167,8 +167,15 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, dataset: D
 # --- promote, rollback, lineage -----------------------------------------------------------------
 
 
-def promote(
-    store: Store, model: str, *, version: int, by: str, reason: str, expected_epoch: int | None = None
+def promote(  # ruff: ignore[too-many-arguments] - a move is one call: the version, who, why, who else, and what they saw
+    store: Store,
+    model: str,
+    *,
+    version: int,
+    by: str,
+    reason: str,
+    override: registry.Override | None = None,
+    expected_epoch: int | None = None,
 ) -> Promotion:
     """Make a version champion.
 
@@ -185,6 +192,8 @@ def promote(
         The version to promote.
     by, reason : str
         Who does it and why; kept for ever.
+    override : registry.Override, optional
+        A second person who lets it pass although the bias audit proved a violation, and why; kept for ever.
     expected_epoch : int, optional
         How often the champion had moved when the person decided.
 
@@ -195,15 +204,16 @@ def promote(
     Raises
     ------
     Refused
-        No passing verdict against the present champion, or the rows that it rests on have changed since.
+        No passing verdict against the present champion, one that the bias audit blocks and nobody overrides, an override
+        of anything else, or the rows that the verdict rests on have changed since.
     Stale
         Somebody else moved the champion meanwhile.
     NotFound
         No such model or version.
     InvalidDefinition
-        Nobody signed, or no reason is given.
+        Nobody signed, no reason is given, or one person signs twice.
     """
-    signed = registry.Signature(by=by, reason=reason, at=store.now())
+    signed = registry.Signature(by=by, reason=reason, at=store.now(), override=override)
     store.models.version(model, version)
     if store.models.champion(model) is None and store.models.verdict(model, version) is None:
         challenge(store, model, version=version)
@@ -300,7 +310,12 @@ def lineage(store: Store, model: str) -> Lineage:
     champion = store.models.champion(model)
     if champion is None:
         raise NotFound(f"Model {model!r} has no champion yet. Train a version and promote it.")
-    seated = store.models.promotions(model)[0]
+    moves = store.models.promotions(model)
+    seated = moves[0]
+    # a champion that came back by a rollback was let pass when it was promoted
+    passed = next(
+        (m for m in moves if m.override_by and (m.version, m.verdict_id) == (champion.version, seated.verdict_id)), None
+    )
     return Lineage(
         model=model,
         version=champion.version,
@@ -313,4 +328,6 @@ def lineage(store: Store, model: str) -> Lineage:
         verdict_id=seated.verdict_id,
         artifact_sha256=champion.artifact_sha256,
         batches=tuple(store.batches.get(model, batch_id) for batch_id in champion.dataset.batches),
+        override_by=passed.override_by if passed else "",
+        override_reason=passed.override_reason if passed else "",
     )

@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import ModelVersion, Schema, Task, Verdict
-from pipeline_core.stages import gate, serving, training
+from pipeline_core.records import BiasAudit, ModelVersion, NotMeasured, Schema, Task, Verdict
+from pipeline_core.stages import bias, gate, serving, training
 from pipeline_core.store.home import Store
 
 _INSTANT = timedelta(microseconds=1)
@@ -109,7 +109,8 @@ def on_batches(store: Store, challenger: ModelVersion, champion: ModelVersion, *
 
 
 def _verdict(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> Verdict:
-    outcome = _judged(store, challenger, champion, rows=rows)
+    outcome, audit = _judged(store, challenger, champion, rows=rows)
+    decision, why = bias.tempered(outcome.decision, outcome.reasons, audit)
     events = pc.min_max(rows.column("event_at")).as_py()
     return Verdict(
         verdict_id=f"verdict-{uuid.uuid4().hex[:12]}",
@@ -117,8 +118,8 @@ def _verdict(store: Store, challenger: ModelVersion, champion: ModelVersion | No
         version=challenger.version,
         champion=champion.version if champion else None,
         epoch=store.models.epoch(challenger.model),
-        verdict=outcome.decision,
-        reasons=outcome.reasons,
+        verdict=decision,
+        reasons=why,
         metrics=outcome.metrics,
         rows=outcome.rows,
         sha256=_digest(rows),
@@ -127,6 +128,7 @@ def _verdict(store: Store, challenger: ModelVersion, champion: ModelVersion | No
         rows_needed=outcome.rows_needed,
         champion_curves=outcome.champion_curves,
         challenger_curves=outcome.challenger_curves,
+        audit=audit,
         decided_at=store.now(),
     )
 
@@ -173,20 +175,36 @@ def rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None)
     return champion if same and ours.task is theirs.task else None
 
 
-def _judged(store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table) -> gate.Outcome:
-    schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
+def _judged(
+    store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table
+) -> tuple[gate.Outcome, BiasAudit | NotMeasured]:
+    schema, against = _schema(store, challenger), rival(store, challenger, champion)
     said = _said(store, challenger, rows, asked=schema)
-    against = rival(store, challenger, champion)
-    if champion is not None and against is None:
-        theirs = _schema(store, champion)
+    theirs = _said(store, against, rows, asked=schema) if against else None
+    outcome = _compared(store, challenger, champion, rows=rows, said=(said, theirs))
+    audit = bias.audit(rows, said, champion=theirs, schema=schema, policy=store.policy, gate=outcome.decision)
+    return outcome, audit
+
+
+def _compared(
+    store: Store,
+    challenger: ModelVersion,
+    champion: ModelVersion | None,
+    *,
+    rows: pa.Table,
+    said: tuple[pa.Table, pa.Table | None],
+) -> gate.Outcome:
+    schema, labels = _schema(store, challenger), rows.column("label").to_pylist()
+    ours, theirs = said
+    if champion is not None and theirs is None:
+        other = _schema(store, champion)
         reason = (
-            f"Version {champion.version}, the champion, predicts {_question(theirs)}, and this version {_question(schema)},"
+            f"Version {champion.version}, the champion, predicts {_question(other)}, and this version {_question(schema)},"
             " since the model was defined again: the two cannot be compared, and the champion stays. Define the new"
             " question as a model of its own."
         )
-        return gate.incomparable(labels, said, reason=reason, schema=schema, policy=store.policy)
-    theirs_said = _said(store, against, rows, asked=schema) if against else None
-    return gate.compare(labels, said, champion=theirs_said, schema=schema, policy=store.policy)
+        return gate.incomparable(labels, ours, reason=reason, schema=schema, policy=store.policy)
+    return gate.compare(labels, ours, champion=theirs, schema=schema, policy=store.policy)
 
 
 def _question(schema: Schema) -> str:

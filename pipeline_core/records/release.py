@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline_core.records.fairness import BiasAudit
 from pipeline_core.records.intake import BatchReport
-from pipeline_core.records.words import Decision, Figure, Stage
+from pipeline_core.records.words import Decision, Figure, NotMeasured, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,8 @@ class Comparison:
 class Verdict:
     """What the gate decided and on what. ``champion`` None: compared with the trivial predictor.
 
-    ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named).
+    ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named). ``audit`` says
+    whether protected groups are treated alike (None: made before there was one).
     """
 
     verdict_id: str
@@ -115,12 +117,21 @@ class Verdict:
     rows_needed: int | None = None
     champion_curves: Curves = field(default_factory=Curves)
     challenger_curves: Curves = field(default_factory=Curves)
+    audit: BiasAudit | NotMeasured | None = None
     decided_at: datetime
+
+    @property
+    def blocked_by_bias(self) -> bool:
+        """Whether nothing but a proven violation stands in the way, which a second person may override."""
+        return isinstance(self.audit, BiasAudit) and self.audit.blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """One move of the champion. ``epoch`` counts them; ``action`` is ``promote`` or ``rollback``."""
+    """One move of the champion. ``epoch`` counts them; ``action`` is ``promote`` or ``rollback``.
+
+    ``override_by`` and ``override_reason``: the second person who let it pass although the bias audit proved a violation.
+    """
 
     model: str
     epoch: int
@@ -131,11 +142,16 @@ class Promotion:
     reason: str
     verdict_id: str | None
     at: datetime
+    override_by: str = ""
+    override_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What data produced the champion and what was its validation metric, in one answer."""
+    """What data produced the champion and what was its validation metric, in one answer.
+
+    ``override_by`` and ``override_reason``: who let it pass although the bias audit proved a violation (empty: nobody had to).
+    """
 
     model: str
     version: int
@@ -148,3 +164,5 @@ class Lineage:
     verdict_id: str | None
     artifact_sha256: str
     batches: tuple[BatchReport, ...] = ()
+    override_by: str = ""
+    override_reason: str = ""

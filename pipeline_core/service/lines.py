@@ -148,7 +148,31 @@ def _challenge(content: Content) -> list[str]:
         (name, *("-" if "reason" in c[key] else figure(c[key]) for key in ("champion", "challenger", "difference")))
         for name, c in content["metrics"].items()
     )
-    return [*said, *table(("metric", "champion", "challenger", "difference"), rows)]
+    return [*said, *table(("metric", "champion", "challenger", "difference"), rows), *_audit(content.get("audit"))]
+
+
+def _audit(content: Content | None) -> list[str]:
+    if content is None:
+        return []
+    if "attributes" not in content:
+        return [f"Bias audit: not measured, {_plain(content['reason'])}"]
+    found = [
+        (
+            _plain(f["attribute"]),
+            _plain(f["group"]),
+            f["measure"],
+            figure(f["figure"]),
+            f["limit"],
+            f["state"],
+            f["rows"],
+        )
+        for attribute in content["attributes"]
+        for f in attribute["findings"]
+        if f["decides"] and (len(attribute["columns"]) == 1 or f["state"] == "violation")
+    ]
+    said = [f"Bias audit: {content['state']} ({content['rows']:,} rows)"]
+    said += [f"  {_plain(reason)}" for reason in content["reasons"]]
+    return [*said, *table(("column", "group", "measure", "against the rest", "limit", "state", "rows"), found)]
 
 
 def _shadow(content: Content) -> list[str]:
@@ -183,8 +207,16 @@ def _shadow(content: Content) -> list[str]:
 def _promotion(content: Content) -> list[str]:
     before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
     return [
-        f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}"
+        f"Version {content['version']} is champion ({before}), by {_plain(content['by'])}: {_plain(content['reason'])}",
+        *_override(content),
     ]
+
+
+def _override(content: Content) -> list[str]:
+    if not content.get("override_by"):
+        return []
+    who, why = _plain(content["override_by"]), _plain(content["override_reason"])
+    return [f"  bias block overridden by {who}: {why}"]
 
 
 def _score(content: Content) -> list[str]:
@@ -296,6 +328,7 @@ def _lineage(content: Content) -> list[str]:
     said = [
         f"Champion: version {content['version']}, promoted by {_plain(content['promoted_by'])} at {content['promoted_at']}: "
         f"{_plain(content['reason'])}",
+        *_override(content),
         f"  made from {dataset['rows']:,} rows of {len(dataset['batches'])} batches, "
         f"{_day(dataset['first_event_at'])} to {_day(dataset['last_event_at'])}, sha256 {dataset['sha256'][:12]}",
         f"  artifact sha256 {content['artifact_sha256'][:12]}",

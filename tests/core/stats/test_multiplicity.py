@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from pipeline_core.stats import multiplicity
-from pipeline_core.stats.multiplicity import benjamini_hochberg
+from pipeline_core.stats.multiplicity import benjamini_hochberg, holm
 
 P15 = [
     2.90e-14,
@@ -46,3 +46,17 @@ def test_adjusted_as_scipy_does(p_values: list[float]) -> None:
 
 def test_no_test_needs_no_adjustment() -> None:
     assert benjamini_hochberg([]).tolist() == []
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]).tolist() == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_lies_between_the_p_values_and_bonferroni(p_values: list[float]) -> None:
+    given_ = np.array(p_values)
+    adjusted = holm(p_values)
+    assert (adjusted >= given_).all()
+    assert (adjusted <= np.minimum(given_ * given_.size, 1) + 1e-12).all()
+    assert adjusted.min() == pytest.approx(min(given_.min() * given_.size, 1))
