@@ -59,8 +59,13 @@ _ROOMS = {
     "records": (
         "Alert",
         "AlertLevel",
+        "AttributeAudit",
         "BatchReport",
         "BatchStatus",
+        "BiasAudit",
+        "BiasFinding",
+        "BiasMeasure",
+        "BiasState",
         "COUNTS",
         "Change",
         "Column",
@@ -79,6 +84,8 @@ _ROOMS = {
         "Figure",
         "Finding",
         "Grid",
+        "GroupRates",
+        "GroupSpread",
         "Job",
         "JobStatus",
         "LabelReport",
@@ -108,6 +115,7 @@ _ROOMS = {
         "dump_text",
         "load",
     ),
+    "stages.registry": ("Override",),
     "store": ("Store",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

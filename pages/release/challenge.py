@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import blocks, evidence, moves, reads, rulings, shadow, standing, words
+from pages.release import blocks, evidence, fairness, moves, reads, rulings, shadow, standing, words
 from pages.ui import panels, session, verdicts
 from pages.ui.wording import State
 
@@ -50,6 +50,7 @@ with left:
         if verdict.champion is None:
             panels.facts(blocks.metric_facts(version), key="challenger_metrics")
 if verdict is not None:
+    fairness.audit(verdict)
     evidence.curves(verdict)
     evidence.figures(verdict)
 shadow.block(version, shelf, schema)

@@ -81,7 +81,8 @@ def version_rows(shelf: Shelf) -> list[dict[str, object]]:
 
 
 def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
-    """Give all moves of the champion, newest first, as a table."""
+    """Give all moves of the champion, newest first, as a table; overrides of the bias audit stay in it for good."""
+    overridden = any(p.override_by for p in shelf.promotions)
     return [
         {
             "When": wording.clock(p.at),
@@ -89,6 +90,7 @@ def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
             "Instead of": f"v{p.previous}" if p.previous else wording.DASH,
             "By": p.by,
             "Reason": p.reason,
+            **({"Bias block overridden by": p.override_by, "Why overridden": p.override_reason} if overridden else {}),
         }
         for p in shelf.promotions
     ]

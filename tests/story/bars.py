@@ -33,6 +33,7 @@ TITLES = (
     "3. Persistence",
     "4. Drift that does harm",
     "5. A fault or another population",
+    "7. Protected groups",
 )
 
 Given = TypeVar("Given")

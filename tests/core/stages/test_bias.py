@@ -251,7 +251,7 @@ def test_compas_says_what_is_known_of_it(real_data: Path) -> None:
     assert states["African-American", TPR] is BiasState.VIOLATION
     assert states["Caucasian", SELECTION] is BiasState.VIOLATION
     assert found.blocks
-    assert [g.group for g in found.attributes[2].challenger] == ["under 25", "25 to 29", "30 to 39", "40 and over"]
+    assert [g.group for g in found.attributes[2].challenger] == ["under 25", "25 to 29", "30 to 44", "45 and over"]
 
 
 def test_adult_says_what_is_known_of_it(real_data: Path) -> None:
