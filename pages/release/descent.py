@@ -55,7 +55,7 @@ def links(lineage: Lineage, shelf: Shelf, *, kept: bool) -> list[tuple[str, str,
         ("Version", f"v{lineage.version} · {metric}", f"`{lineage.artifact_sha256[:10]}` {state}"),
         (
             "Verdict",
-            verdict.verdict.value if verdict else "none",
+            f"{verdict.verdict.value}{', overridden' if lineage.override_by else ''}" if verdict else "none",
             f"`{verdict.verdict_id.removeprefix('verdict-')[:10]}`  \n{wording.count(verdict.rows, 'row')}"
             if verdict
             else "rolled back to",
@@ -90,7 +90,7 @@ def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
             "Instead of": f"v{p.previous}" if p.previous else wording.DASH,
             "By": p.by,
             "Reason": p.reason,
-            **({"Bias block overridden by": p.override_by, "Why overridden": p.override_reason} if overridden else {}),
+            **({"Overridden by": p.override_by, "Why overridden": p.override_reason} if overridden else {}),
         }
         for p in shelf.promotions
     ]

@@ -40,9 +40,9 @@ def _nothing(found: NotMeasured) -> None:
 
 def _found(found: BiasAudit, verdict: Verdict) -> None:
     _headline(biaswords.headline(found), biaswords.state(found))
-    # the first one of an audit without a violation says what the headline says
-    for reason in found.reasons if found.state is BiasState.VIOLATION else found.reasons[1:]:
-        st.markdown(f"- {wording.safe(reason, length=500)}")
+    if found.state is not BiasState.VIOLATION:  # what is proven stands among the reasons of the verdict
+        for reason in found.reasons[1:]:
+            st.markdown(f"- {wording.safe(reason, length=500)}")
     single = [a for a in found.attributes if len(a.columns) == 1]
     crossed = [a for a in found.attributes if len(a.columns) > 1]
     for at, attribute in enumerate(single):

@@ -109,8 +109,8 @@ def test_a_second_person_lets_it_pass_and_stays_on_the_registry(home: Store, vis
     registry = visit("release/registry.py")
     assert "**Grace** overrode its block" in loans.said(registry)
     assert "<i>" not in loans.said(registry)
-    table = next(f.value for f in registry.dataframe if "Bias block overridden by" in f.value.columns)
-    assert table["Bias block overridden by"].tolist()[0] == "Grace"
+    table = next(f.value for f in registry.dataframe if "Overridden by" in f.value.columns)
+    assert table["Overridden by"].tolist()[0] == "Grace"
 
 
 def test_without_a_protected_column_it_says_how_to_declare_one(home: Store, visit: Visit, tmp_path: Path) -> None:

@@ -53,8 +53,11 @@ def judged(world: World, seed: int) -> tuple[BiasFinding, ...]:
     return against_rest(Treated(y=y, said=said, score=said, codes=codes, names=names), limits=LIMITS, attribute="group")
 
 
-def accused(world: World, seed: int) -> bool:
-    return any(found.state is BiasState.VIOLATION for found in judged(world, seed))
+def accused(world: World, seed: int) -> tuple[bool, bool]:
+    """Say whether anything is called proven, and whether anything is flagged."""
+    found = judged(world, seed)
+    proven = any(one.state is BiasState.VIOLATION for one in found)
+    return proven, proven or any(one.suspected for one in found)
 
 
 def ruling(world: World, seed: int) -> tuple[bool, bool, bool]:
@@ -76,11 +79,14 @@ def told(sizes: Sequence[int]) -> str:
 @cache
 def alike() -> tuple[Bar, ...]:
     """Groups with equal rates: how often anything at all is called proven, over all shares of one layout."""
-    bars = []
+    bars, flagged = [], []
     for sizes in dict.fromkeys(world.sizes for world in EQUAL):
         worlds = [world for world in EQUAL if world.sizes == sizes]
-        hits = [hit for world in worlds for hit in each(partial(accused, world), range(RUNS))]
-        bars.append(rate(f"equal rates of .1, .2 and .5, {told(sizes)}: a violation is proven", hits, most=0.025))
+        hits = [said for world in worlds for said in each(partial(accused, world), range(RUNS))]
+        proven, suspected = zip(*hits, strict=True)
+        flagged += suspected
+        bars.append(rate(f"equal rates of .1, .2 and .5, {told(sizes)}: a violation is proven", proven, most=0.025))
+    bars.append(rate("equal rates, all of these: something is flagged, which blocks nothing", flagged))
     at_limit = World(sizes=(500, 2_000), share=0.5, ratio=0.8)
     hits = [proven for _, proven, _ in each(partial(ruling, at_limit), range(RUNS))]
     bars.append(rate("a ratio right at the limit of .8, groups of 500, 2,000: a violation is proven", hits, most=0.025))
@@ -117,4 +123,4 @@ def test_the_point_rule_accuses_what_is_alike() -> None:
     found = [judged(World(sizes=(50, 2_000), share=0.2), seed)[0] for seed in range(60)]
     wrong = np.mean([f.figure.value < 0.8 for f in found])
     assert wrong > 0.25, "the groups must be hard: 44 % of one side alone when this was written"
-    assert not any(f.state is BiasState.VIOLATION for f in found)
+    assert np.mean([f.state is BiasState.VIOLATION for f in found]) < 0.05
