@@ -51,7 +51,7 @@ def test_the_button_asks_the_gate(home: Store, visit: Visit, tmp_path: Path) -> 
     assert verdict.verdict is Decision.PROMOTE
     assert "**v2 may replace champion v1**: AUC " in at.title[0].value
     assert not at.button(key="promote").disabled
-    assert len(at.get("plotly_chart")) == 2
+    assert [chart.key for chart in at.get("plotly_chart")] == ["verdict_differences", "bias_0", "verdict_curves"]
 
 
 def test_the_dialog_says_the_consequences_and_wants_a_name(home: Store, visit: Visit, tmp_path: Path) -> None:
