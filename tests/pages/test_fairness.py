@@ -58,7 +58,7 @@ def judge(home: Store, found: BiasAudit | NotMeasured | None) -> Verdict:
 
 def test_the_challenge_shows_its_own_audit(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "challenged")
-    at = visit(PAGE)
+    at = visit(PAGE, model=loans.MODEL)
     assert not at.exception
     verdict = home.models.verdict(loans.MODEL, 2)
     assert verdict is not None
@@ -70,7 +70,7 @@ def test_the_challenge_shows_its_own_audit(home: Store, visit: Visit, tmp_path: 
 def test_a_proven_violation_is_said_first_and_blocks(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "challenged")
     judge(home, audit(less=0.4))
-    at = visit(PAGE)
+    at = visit(PAGE, model=loans.MODEL)
     assert not at.exception
     assert "**Keep champion v1**: v2 passed the gate, but the bias audit blocks it" in at.title[0].value
     assert "**A violation is proven** on 2,000 rows" in loans.said(at)
@@ -82,7 +82,7 @@ def test_a_proven_violation_is_said_first_and_blocks(home: Store, visit: Visit, 
 def test_a_second_person_lets_it_pass_and_stays_on_the_registry(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "challenged")
     judge(home, audit(less=0.4))
-    at = visit(PAGE)
+    at = visit(PAGE, model=loans.MODEL)
     at.button(key="override_yes").click().run()
     assert "Fill in your name and the reason of the promotion and the second person's name" in at.warning[0].value
     for key, text in {
@@ -106,7 +106,7 @@ def test_a_second_person_lets_it_pass_and_stays_on_the_registry(home: Store, vis
     assert not at.exception
     move = home.models.promotions(loans.MODEL)[0]
     assert (move.version, move.by, move.override_by) == (2, "Ada", "Grace")
-    registry = visit("release/registry.py")
+    registry = visit("release/registry.py", model=loans.MODEL)
     assert "**Grace** overrode its block" in loans.said(registry)
     assert "<i>" not in loans.said(registry)
     table = next(f.value for f in registry.dataframe if "Overridden by" in f.value.columns)
@@ -116,7 +116,7 @@ def test_a_second_person_lets_it_pass_and_stays_on_the_registry(home: Store, vis
 def test_without_a_protected_column_it_says_how_to_declare_one(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "challenged")
     judge(home, NotMeasured(reason="no column of this model is marked as protected"))
-    at = visit(PAGE)
+    at = visit(PAGE, model=loans.MODEL)
     assert "**Not audited**: no column of this model is marked as protected." in loans.said(at)
     assert "--protected sex,age" in loans.said(at)
 
@@ -124,7 +124,7 @@ def test_without_a_protected_column_it_says_how_to_declare_one(home: Store, visi
 def test_an_old_verdict_says_that_it_has_no_audit(home: Store, visit: Visit, tmp_path: Path) -> None:
     loans.take(home, tmp_path, "challenged")
     judge(home, None)
-    at = visit(PAGE)
+    at = visit(PAGE, model=loans.MODEL)
     assert not at.exception
     assert "made before there was a bias audit" in loans.said(at)
 
