@@ -6,10 +6,13 @@ It computes nothing: a figure that is not in the answer is not printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
 
-Content = Mapping[str, Any]
+from pipeline_core.service.typesetting import Content, figure, table
+from pipeline_core.service.typesetting import cell as _cell
+from pipeline_core.service.typesetting import day as _day
+from pipeline_core.service.typesetting import plain as _plain
+
 FEATURES_SHOWN = 5
 
 
@@ -28,81 +31,6 @@ def lines(verb: str, content: Content) -> list[str]:
     list of str
     """
     return WRITERS[verb](content)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Set a table in columns; numbers to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column titles.
-    rows : iterable of sequences
-        Cells: text, numbers or None.
-
-    Returns
-    -------
-    list of str
-    """
-    shown = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
-    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
-
-    def set_line(cells: Sequence[str]) -> str:
-        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
-        return "  ".join(set_cells).rstrip()
-
-    return [set_line(list(header)), *(set_line(row) for row in shown)]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of a hostile name out of the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _is_number(text: str) -> bool:
-    if text == "-":
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _day(moment: object) -> str:
-    """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
-    return str(moment)[:10] if isinstance(moment, str) else _cell(moment)
-
-
-def figure(content: Content | None) -> str:
-    """Put a figure into words: value and interval, or why there is none.
-
-    Parameters
-    ----------
-    content : mapping or None
-        A dumped ``Measured`` or ``NotMeasured``.
-
-    Returns
-    -------
-    str
-    """
-    if content is None:
-        return "-"
-    if "reason" in content:
-        return f"not measured: {content['reason']}"
-    text = _cell(float(content["value"]))
-    if content.get("low") is not None and content.get("high") is not None:
-        text += f" ({_cell(float(content['low']))} to {_cell(float(content['high']))})"
-    return text
 
 
 def _batch(content: Content) -> list[str]:

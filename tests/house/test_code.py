@@ -68,6 +68,7 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/store/faults.py": "tests/story/test_crash.py",
         "pipeline_core/service/host.py": "tests/core/service",
         "pipeline_core/service/release_verbs.py": "tests/core/service/test_verbs.py",
+        "pipeline_core/service/typesetting.py": "tests/core/service/test_lines.py",
         "pipeline_core/service/replay_verb.py": "tests/core/flows/test_replay.py",
         "pipeline_core/engines/counting.py": "tests/core/engines/test_duck.py",
         "pipeline_core/engines/rereading.py": "tests/core/engines/test_duck.py",
