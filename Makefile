@@ -33,7 +33,7 @@ bars: $(VENV)/.dev
 	CLEAN_BATCHES=500 $(BIN)/python -m pytest -q -s tests/story/test_clean.py tests/story/test_incident.py
 	FAULTS_DOC=1 $(BIN)/python -m pytest -q tests/story/test_faults.py
 	MALFORMED=1000 $(BIN)/python -m pytest -q tests/story/test_malformed.py
-	BARS=1 $(BIN)/python -m pytest -q -s tests/story/test_bars_alarms.py tests/story/test_bars_harm.py tests/story/test_bars_gate.py tests/story/test_peers.py tests/story/test_replays.py
+	BARS=1 $(BIN)/python -m pytest -q -s tests/story/test_bars_alarms.py tests/story/test_bars_harm.py tests/story/test_bars_gate.py tests/story/test_bars_bias.py tests/story/test_peers.py tests/story/test_replays.py
 	$(BIN)/python -m tests.bench.bars
 
 clean:

@@ -75,6 +75,11 @@ class Policy:
     slice_columns_max: int = 12
     false_positive_cost: float = 0.0
     false_negative_cost: float = 0.0
+    # the bias audit
+    selection_ratio_min: float = 0.8
+    tpr_gap_max: float = 0.1
+    fpr_gap_max: float = 0.1
+    bias_rows_min: int = 30
     # watching
     alpha: float = 0.05
     null_alpha: float = 0.001

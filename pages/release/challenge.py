@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.release import beside, blocks, evidence, moves, parts, reads, rulings, shadow, standing, words
+from pages.release import beside, blocks, evidence, fairness, moves, parts, reads, rulings, shadow, standing, words
 from pages.ui import panels, session, verdicts
 from pages.ui.wording import State
 
@@ -52,6 +52,7 @@ with left:
 if verdict is not None:
     parts.slices(verdict, schema)
     parts.classes(verdict)
+    fairness.audit(verdict)
     evidence.curves(verdict)
     beside.facts(verdict)
     evidence.figures(verdict)

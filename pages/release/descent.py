@@ -117,6 +117,7 @@ def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
     done: list[Promotion | Dismissal] = list(shelf.promotions)
     left = {(p.epoch, p.version) for p in shelf.promotions if p.action == "retire"}
     done += [d for d in shelf.dismissed.values() if (d.epoch, d.version) not in left]
+    overridden = any(p.override_by for p in shelf.promotions)
     return [
         {
             "When": wording.clock(act.at),
@@ -124,9 +125,16 @@ def promotion_rows(shelf: Shelf) -> list[dict[str, object]]:
             "Instead of": _instead_of(act),
             "By": act.by,
             "Reason": act.reason,
+            **(_override(act) if overridden else {}),
         }
         for act in sorted(done, key=lambda act: (act.at, act.epoch), reverse=True)
     ]
+
+
+def _override(act: Promotion | Dismissal) -> dict[str, str]:
+    """Give who let it pass although the bias audit blocked it, and why."""
+    by, why = (act.override_by, act.override_reason) if isinstance(act, Promotion) else ("", "")
+    return {"Overridden by": by, "Why overridden": why}
 
 
 def _instead_of(act: Promotion | Dismissal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.release import rulings, runs, words
+from pages.release import overriding, rulings, runs, words
 from pages.release.reads import Shelf
 from pages.ui import dialogs, panels, session, wording
 from pipeline_core.flows import release
@@ -43,6 +43,8 @@ def decision(version: ModelVersion, shelf: Shelf, schema: Schema) -> None:
             disabled=block is not None, help=block, icon=":material/trophy:", width="stretch",
         ):  # fmt: skip
             _confirm_promotion(version, shelf, schema)
+        if overriding.offered(verdict, shelf):
+            overriding.form(version, shelf, schema)
         if st.button(
             "Run the challenge" if verdict is None else "Run the challenge again", key="challenge_run",
             type="primary" if stale else "secondary", icon=":material/swords:", width="stretch",

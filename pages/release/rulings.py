@@ -18,6 +18,10 @@ def verdict_sentence(verdict: Verdict, schema: Schema) -> str:
 
 
 def _against_champion(verdict: Verdict) -> str:
+    if verdict.blocked_by_bias:
+        return (
+            f"**Keep champion v{verdict.champion}**: v{verdict.version} passed the gate, but the bias audit blocks it"
+        )
     return {
         Decision.PROMOTE: f"**v{verdict.version} may replace champion v{verdict.champion}**",
         Decision.KEEP: f"**Keep champion v{verdict.champion}**: {_why_kept(verdict)}",
@@ -26,6 +30,8 @@ def _against_champion(verdict: Verdict) -> str:
 
 
 def _against_nothing(verdict: Verdict) -> str:
+    if verdict.blocked_by_bias:
+        return f"**v{verdict.version} should not go out**: it passed the gate, but the bias audit blocks it"
     beats = "it passed the gate, barely" if verdicts.doubt(verdict) else "it beats the trivial predictor"
     return {
         Decision.PROMOTE: f"**v{verdict.version} may become the first champion**: {beats}",
@@ -73,13 +79,14 @@ def promotion_block(verdict: Verdict | None, epoch: int) -> str | None:
         return "Promotion needs a verdict: run the challenge first."
     if verdict.epoch != epoch:
         return "The champion has changed since this verdict: run the challenge again."
-    if verdict.blocks:
-        return "The gate refuses this promotion, because of what is marked above."
-    if verdict.verdict is Decision.KEEP:
-        return "The verdict is to keep what is there: the gate refuses this promotion."
+    if verdict.verdict is Decision.PROMOTE:
+        return None
+    if verdict.blocked_by_bias:
+        return "The bias audit proved a violation: it can be promoted only with an override by a second person."
     if verdict.verdict is Decision.INSUFFICIENT:
         return f"The verdict is open{_missing(verdict)}."
-    return None
+    why = "because of what is marked above" if verdict.blocks else "because it is to keep what is there"
+    return f"The gate refuses this promotion, {why}."
 
 
 def _missing(verdict: Verdict) -> str:

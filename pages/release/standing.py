@@ -103,4 +103,15 @@ def promoted(lineage: Lineage, shelf: Shelf) -> str:
     back = bool(shelf.promotions) and shelf.promotions[0].action == "rollback"
     reason = wording.safe(lineage.reason.rstrip(" ."), length=300)
     because = f", because: “{reason}”" if reason else ""
-    return f"{'Rolled back' if back else 'Promoted'} by **{wording.safe(lineage.promoted_by)}** on {wording.clock(lineage.promoted_at)}{because}."
+    return f"{'Rolled back' if back else 'Promoted'} by **{wording.safe(lineage.promoted_by)}** on {wording.clock(lineage.promoted_at)}{because}.{_overridden(lineage)}"
+
+
+def _overridden(lineage: Lineage) -> str:
+    """Say for good who let the champion pass although the bias audit blocked it."""
+    if not lineage.override_by:
+        return ""
+    why = wording.safe(lineage.override_reason.rstrip(" ."), length=300)
+    return (
+        f" :orange[:material/group:] The bias audit had proved a violation; **{wording.safe(lineage.override_by)}** overrode"
+        f" its block, because: “{why}”."
+    )

@@ -126,6 +126,8 @@ def training(shelf: Shelf, schema: Schema) -> str:
         Decision.KEEP: "lost its challenge",
         Decision.INSUFFICIENT: "was challenged on too few rows to say",
     }[verdict.verdict]
+    if verdict.blocked_by_bias:
+        said = "passed the gate and is blocked by the bias audit"
     return f"{opening}. **v{newest.version}** {said}.{_barely(shelf)}{others}"
 
 

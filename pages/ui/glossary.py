@@ -36,6 +36,16 @@ GLOSSARY: dict[str, str] = {
     "watch": "A feature drifted that hardly matters to the model, or one that matters in too few windows so far, or the scores moved, or only the rows show a change: noted, nobody is called.",
     "unclear": "Too few rows to say either: neither drifted nor stable.",
     "baseline": "What windows are compared with: everything that the champion was made from, the same season of it, a period that a person chose, or the window before.",
+    "bias_audit": "Each group of a protected column against all other rows, on rows that neither model was fitted on. A violation is proven when the 95 % interval lies beyond the policy's limit, also after allowing for many groups; cleared when it lies within.",
+    "bias_selection": "Share of the group's rows that the model predicts as positive.",
+    "bias_tpr": "True positive rate: share of the group's positive rows that are predicted as positive.",
+    "bias_fpr": "False positive rate: share of the group's negative rows that are predicted as positive.",
+    "bias_ppv": "Positive predictive value: share of the group's predicted positives that are positive.",
+    "bias_calibration": "Mean score minus the share of positives. Above 0 the model promises too much for this group.",
+    "bias_dp_difference": "The largest selection rate of any group minus the smallest one (fairlearn). Grows by chance with many small groups.",
+    "bias_dp_ratio": "The smallest selection rate of any group over the largest one (fairlearn). Falls by chance with many small groups.",
+    "bias_equal_opportunity": "The largest true positive rate of any group minus the smallest one (fairlearn).",
+    "bias_equalized_odds": "The larger of the widest gap in true positive rates and the widest gap in false positive rates (fairlearn).",
 }
 """Term -> one or two sentences for ``help=``."""
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from pipeline_core.flows.lineage import asked, lineage
 from pipeline_core.flows.times import number_of
 from pipeline_core.policy import Policy
 from pipeline_core.records import (
+    BiasAudit,
     CardSection,
     CardTable,
     ColumnType,
@@ -177,14 +177,14 @@ def audit_rows(told: Lineage) -> CardTable | None:
     -------
     CardTable or None
     """
-    audit: Any = getattr(told.verdict, "audit", None)
-    findings = getattr(audit, "findings", None)
-    if not findings:
+    audit = told.verdict.audit if told.verdict else None
+    if not isinstance(audit, BiasAudit):
         return None
+    found = [f for attribute in audit.attributes for f in attribute.findings if f.decides]
     rows = tuple(
-        (str(getattr(f, "group", "")), str(getattr(f, "metric", "")), str(getattr(f, "state", ""))) for f in findings
+        (f.attribute, f.group, f.measure.value, _cells(f.figure)[0], f"{f.limit:g}", f.state.value) for f in found
     )
-    return CardTable(header=("Group", "Measure", "State"), rows=rows)
+    return CardTable(header=("Column", "Group", "Measure", "Against the rest", "Limit", "State"), rows=rows)
 
 
 def _limits(version: ModelVersion, schema: Schema, policy: Policy) -> CardSection:

@@ -34,6 +34,7 @@ def lineage(store: Store, model: str, *, version: int | None = None) -> Lineage:
     chosen = asked(store, model, version)
     move = _move(store, chosen)
     verdict = _verdict(store, chosen, move)
+    passed = _override(store, move) if move else None
     return Lineage(
         model=model,
         version=chosen.version,
@@ -50,6 +51,8 @@ def lineage(store: Store, model: str, *, version: int | None = None) -> Lineage:
         source=source(store, chosen),
         verdict=verdict,
         promotion=move,
+        override_by=passed.override_by if passed else "",
+        override_reason=passed.override_reason if passed else "",
     )
 
 
@@ -102,6 +105,14 @@ def source(store: Store, version: ModelVersion) -> DatasetVersion | None:
     if not version.dataset.dataset_id:
         return None
     return store.datasets.get(version.model, version.dataset.dataset_id)
+
+
+def _override(store: Store, move: Promotion) -> Promotion | None:
+    """Give the promotion that somebody let pass; a champion that came back by a rollback was let pass when it was promoted."""
+    moves = store.models.promotions(move.model)
+    return next(
+        (m for m in moves if m.override_by and (m.version, m.verdict_id) == (move.version, move.verdict_id)), None
+    )
 
 
 def _move(store: Store, version: ModelVersion) -> Promotion | None:

@@ -19,8 +19,9 @@ from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import Stale
 from pipeline_core.flows import datasets, overlaps
 from pipeline_core.flows.compute import Compute, FitRequest, FitResult, Progress, fit_version, in_child
+from pipeline_core.flows.evidence import evidence
 from pipeline_core.flows.times import parse_time
-from pipeline_core.flows.verdicts import challenge, evidence
+from pipeline_core.flows.verdicts import challenge
 from pipeline_core.flows.versions import code_version, loaded, package_versions
 from pipeline_core.records import (
     Dataset,
@@ -191,8 +192,15 @@ def _enrol(store: Store, schema: Schema, run: Run, result: FitResult, made: _Mad
 # --- promote, rollback --------------------------------------------------------------------------
 
 
-def promote(
-    store: Store, model: str, *, version: int, by: str, reason: str, expected_epoch: int | None = None
+def promote(  # ruff: ignore[too-many-arguments] - a move is one call: the version, who, why, who else, and what they saw
+    store: Store,
+    model: str,
+    *,
+    version: int,
+    by: str,
+    reason: str,
+    override: registry.Override | None = None,
+    expected_epoch: int | None = None,
 ) -> Promotion:
     """Make a version champion.
 
@@ -209,6 +217,8 @@ def promote(
         The version to promote.
     by, reason : str
         Who does it and why; kept for ever.
+    override : registry.Override, optional
+        A second person who lets it pass although the bias audit proved a violation, and why; kept for ever.
     expected_epoch : int, optional
         How often the champion had moved when the person decided.
 
@@ -219,15 +229,16 @@ def promote(
     Raises
     ------
     Refused
-        No passing verdict against the present champion, or the rows that it rests on have changed since.
+        No passing verdict against the present champion, one that the bias audit blocks and nobody overrides, an override
+        of anything else, or the rows that the verdict rests on have changed since.
     Stale
         Somebody else moved the champion meanwhile.
     NotFound
         No such model or version.
     InvalidDefinition
-        Nobody signed, or no reason is given.
+        Nobody signed, no reason is given, or one person signs twice.
     """
-    signed = registry.Signature(by=by, reason=reason, at=store.now())
+    signed = registry.Signature(by=by, reason=reason, at=store.now(), override=override)
     store.models.version(model, version)
     if store.models.champion(model) is None and store.models.verdict(model, version) is None:
         challenge(store, model, version=version)

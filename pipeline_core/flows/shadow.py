@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, PipelineError, Refused
-from pipeline_core.flows import verdicts
+from pipeline_core.flows import evidence, verdicts
 from pipeline_core.flows.versions import loaded
 from pipeline_core.records import (
     ColumnType,
@@ -70,7 +70,7 @@ def start(store: Store, model: str, *, version: int, by: str, reason: str) -> Sh
     running = current(store, model)
     signed = by.strip() and reason.strip()
     shadow.check_start(found, champion=champion, running=running, signed=signed)
-    if champion is not None and verdicts.rival(store, found, champion) is None:
+    if champion is not None and evidence.rival(store, found, champion) is None:
         raise Refused(
             f"Version {version} of model {model!r} answers another question than version {champion.version}, the champion:"
             " nothing of the two can be compared. Define the new question as a model of its own."
@@ -254,7 +254,7 @@ def report(store: Store, model: str, *, version: int | None = None) -> ShadowRep
     """
     known = _known(store, model, version)
     found, champion = store.models.version(model, known.version), store.models.champion(model)
-    rival = verdicts.rival(store, found, champion)
+    rival = evidence.rival(store, found, champion)
     task = store.models.schema(model, found.schema_version).task
     pairs, batches = _pairs(store, found, rival), store.shadows.batches(model, found.version)
     both = shadow.sides(pairs, task=task)
@@ -317,7 +317,7 @@ def compare(store: Store, model: str, *, version: int | None = None) -> ShadowRe
     """
     known = _known(store, model, version)
     found, champion = store.models.version(model, known.version), store.models.champion(model)
-    rival = verdicts.rival(store, found, champion)
+    rival = evidence.rival(store, found, champion)
     pairs = _pairs(store, found, rival)
     if rival is None or pairs.column("label").null_count == pairs.num_rows:
         return report(store, model, version=version)

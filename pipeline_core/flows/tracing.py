@@ -15,9 +15,9 @@ from pathlib import Path
 from pipeline_core.errors import ArtifactRejected, PipelineError
 from pipeline_core.flows import datasets
 from pipeline_core.flows.compute import Compute, Progress, in_child
+from pipeline_core.flows.evidence import evidence
 from pipeline_core.flows.lineage import asked, lineage
 from pipeline_core.flows.remeasuring import Remeasured, RemeasureRequest, remeasure
-from pipeline_core.flows.verdicts import evidence
 from pipeline_core.records import (
     BatchReport,
     Decision,

@@ -6,26 +6,28 @@ one of the two was fitted on.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
-from pipeline_core.flows import overlaps
-from pipeline_core.flows.datasets import standing
+from pipeline_core.flows.evidence import digest_of, evidence_rows, rival, unseen_rows
 from pipeline_core.flows.versions import loaded
-from pipeline_core.records import Footprint, ModelVersion, Overlap, Schema, Task, Verdict
-from pipeline_core.stages import gate, registry, serving, training
+from pipeline_core.records import (
+    BiasAudit,
+    Decision,
+    Footprint,
+    ModelVersion,
+    NotMeasured,
+    Schema,
+    Task,
+    Verdict,
+)
+from pipeline_core.stages import bias, gate, registry, serving
 from pipeline_core.store.home import Store
 
 _INSTANT = timedelta(microseconds=1)
@@ -67,7 +69,7 @@ def challenge(store: Store, model: str, *, version: int | None = None) -> Verdic
     seat = registry.Seat(model=model, champion=None, epoch=epoch, dismissed=store.models.dismissals(model))
     registry.check_open(challenger.version, seat=seat)
     against = rival(store, challenger, champion)
-    rows, overlap = _evidence_rows(store, challenger, against)
+    rows, overlap = evidence_rows(store, challenger, against)
     if not rows.num_rows:
         raise NotEnough(
             f"Model {model!r} has no labelled row that version {challenger.version}"
@@ -104,7 +106,7 @@ def on_batches(store: Store, challenger: ModelVersion, champion: ModelVersion, *
     ArtifactRejected
         A model file is not what it should be.
     """
-    rows = _unseen_rows(store, challenger, champion, batches=batches)
+    rows = unseen_rows(store, challenger, champion, batches=batches)
     if not rows.num_rows:
         raise NotEnough(
             f"No labelled row of {len(batches)} batches is one that versions {challenger.version} and {champion.version} of"
@@ -117,20 +119,22 @@ def _verdict(
     store: Store, challenger: ModelVersion, champion: ModelVersion | None, *, rows: pa.Table, epoch: int | None
 ) -> Verdict:
     """Judge; without an epoch it is a look that promotes nothing, and no try."""
-    digest = _digest(rows)
+    digest = digest_of(rows)
     events = pc.min_max(rows.column("event_at")).as_py()
     span = (events["min"].replace(tzinfo=UTC), events["max"].replace(tzinfo=UTC))
     tries = () if epoch is None else _earlier(store, challenger, epoch, rows=(digest, span))
     sides = _sides(store, challenger, champion, rows=rows)
     outcome = _judged(store, sides, rows=rows, tries=tries)
+    audit = _audited(store, sides, rows=rows, decision=outcome.decision)
+    decision, reasons = bias.tempered(outcome.decision, outcome.reasons, audit)
     return Verdict(
         verdict_id=f"verdict-{uuid.uuid4().hex[:12]}",
         model=challenger.model,
         version=challenger.version,
         champion=champion.version if champion else None,
         epoch=store.models.epoch(challenger.model) if epoch is None else epoch,
-        verdict=outcome.decision,
-        reasons=outcome.reasons,
+        verdict=decision,
+        reasons=reasons,
         metrics=outcome.metrics,
         rows=outcome.rows,
         sha256=digest,
@@ -148,6 +152,7 @@ def _verdict(
         classes=outcome.classes,
         champion_footprint=sides.rival.footprint if sides.rival else None,
         challenger_footprint=sides.challenger.footprint,
+        audit=audit,
         decided_at=store.now(),
     )
 
@@ -170,30 +175,6 @@ def _challenger(store: Store, model: str, version: int | None, champion: ModelVe
 
 def _schema(store: Store, version: ModelVersion) -> Schema:
     return store.models.schema(version.model, version.schema_version)
-
-
-def rival(store: Store, challenger: ModelVersion, champion: ModelVersion | None) -> ModelVersion | None:
-    """Give the champion where it predicts the same classes, whichever of two the score is of.
-
-    Parameters
-    ----------
-    store : Store
-        The home.
-    challenger : ModelVersion
-        Who would replace it.
-    champion : ModelVersion or None
-        Who is champion.
-
-    Returns
-    -------
-    ModelVersion or None
-        None where there is nobody to compare with.
-    """
-    if champion is None:
-        return None
-    ours, theirs = _schema(store, challenger), _schema(store, champion)
-    same = ours.classes == theirs.classes or (ours.task is Task.BINARY and set(ours.classes) == set(theirs.classes))
-    return champion if same and ours.task is theirs.task else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -287,94 +268,10 @@ def _tries(store: Store, challenger: ModelVersion) -> tuple[str, ...]:
     )
 
 
-def evidence(store: Store, verdict: Verdict, *, as_of: datetime | None = None) -> str:
-    """Name the rows that a verdict would rest on if its question were asked again now, up to its last event.
-
-    Rows of a later time are no part of it; a label that was corrected or added since, or a row that was sent again, is,
-    unless the question is asked as it stood then.
-
-    Parameters
-    ----------
-    store : Store
-        The home.
-    verdict : Verdict
-        The latest one on its version, of the present champion.
-    as_of : datetime, optional
-        Only batches that were accepted by then, and labels as they were known.
-
-    Returns
-    -------
-    str
-        Equal to ``verdict.sha256`` as long as the evidence stands.
-    """
-    challenger = store.models.version(verdict.model, verdict.version)
-    champion = store.models.version(verdict.model, verdict.champion) if verdict.champion is not None else None
-    until = verdict.last_event_at + _INSTANT if verdict.last_event_at else None
-    rows, _ = _evidence_rows(store, challenger, rival(store, challenger, champion), until=until, as_of=as_of)
-    return _digest(rows)
-
-
-def _digest(rows: pa.Table) -> str:
-    # a batch never changes: its row with its label is exactly what was judged. The name that a selection gives itself
-    # will not do, because it tells of the question too, which is asked with an end here and without one there.
-    columns = [rows.column(name).to_pylist() for name in ("batch_id", "row_number", "label")]
-    return hashlib.sha256(json.dumps(columns, ensure_ascii=True).encode()).hexdigest()
-
-
-def _evidence_rows(
-    store: Store,
-    challenger: ModelVersion,
-    champion: ModelVersion | None,
-    *,
-    until: datetime | None = None,
-    as_of: datetime | None = None,
-) -> tuple[pa.Table, Overlap]:
-    """Give the rows to judge on, less those that came again after one of the two was fitted on them."""
-    rows = _unseen_rows(store, challenger, champion, until=until, as_of=as_of)
-    return overlaps.without_fitted(store, (challenger, champion), rows)
-
-
-def _unseen_rows(
-    store: Store,
-    challenger: ModelVersion,
-    champion: ModelVersion | None,
-    *,
-    until: datetime | None = None,
-    as_of: datetime | None = None,
-    batches: Sequence[str] | None = None,
-) -> pa.Table:
-    datasets = [v.dataset for v in (challenger, champion) if v]
-    starts = [d.holdout_from for d in datasets if d.holdout_from]
-    shares = [d.holdout_share for d in datasets if not d.holdout_from]
-    wanted = int(store.policy.gate_rows_max)
-    with store.work_dir() as work:
-        path = work / "gate.parquet"
-        store.batches.select(
-            challenger.model,
-            to=path,
-            since=max(starts, default=None),
-            until=until,
-            limit=math.ceil(wanted / max(min(shares), 0.001)) if shares else wanted,
-            newest=True,
-            as_of=as_of,
-            batch_ids=standing(store, challenger.model, as_of) if as_of else batches,
-        )
-        rows = pq.read_table(path)
-    for version in (challenger, champion):
-        if version and not version.dataset.holdout_from:
-            rows = rows.filter(pa.array(_held_out(store, version, rows)))
-    rows = rows.slice(max(0, rows.num_rows - wanted))
-    if shares and until is None and rows.num_rows:
-        # the newest rows may all have been fitted on; ended where the verdict ends, the choice can be made again
-        last = pc.max(rows.column("event_at")).as_py().replace(tzinfo=UTC)
-        return _unseen_rows(store, challenger, champion, until=last + _INSTANT, as_of=as_of, batches=batches)
-    return rows
-
-
-def _held_out(store: Store, version: ModelVersion, rows: pa.Table) -> npt.NDArray[np.bool_]:
-    # each by its own schema: a redefinition may have changed what is a feature
-    schema = store.models.schema(version.model, version.schema_version)
-    return training.held_out(rows, schema, version.dataset.holdout_share)
+def _audited(store: Store, sides: _Sides, *, rows: pa.Table, decision: Decision) -> BiasAudit | NotMeasured:
+    theirs = sides.rival.said if sides.rival else None
+    schema = _schema(store, sides.challenger.version)
+    return bias.audit(rows, sides.challenger.said, champion=theirs, schema=schema, policy=store.policy, gate=decision)
 
 
 def _side(store: Store, version: ModelVersion, rows: pa.Table, *, asked: Schema) -> _Side:

@@ -34,6 +34,15 @@ from pipeline_core.records.facts import (
     ColumnFacts,
     Measure,
 )
+from pipeline_core.records.fairness import (
+    AttributeAudit,
+    BiasAudit,
+    BiasFinding,
+    BiasMeasure,
+    BiasState,
+    GroupRates,
+    GroupSpread,
+)
 from pipeline_core.records.feeds import (
     Feed,
     FeedKind,
@@ -141,6 +150,7 @@ __all__ = [
     "Alert",
     "AlertLevel",
     "ArrivedColumn",
+    "AttributeAudit",
     "AuditEntry",
     "AuditFault",
     "AuditReport",
@@ -149,6 +159,10 @@ __all__ = [
     "BatchFacts",
     "BatchReport",
     "BatchStatus",
+    "BiasAudit",
+    "BiasFinding",
+    "BiasMeasure",
+    "BiasState",
     "CardSection",
     "CardTable",
     "Change",
@@ -185,6 +199,8 @@ __all__ = [
     "Finding",
     "Footprint",
     "Grid",
+    "GroupRates",
+    "GroupSpread",
     "Impact",
     "Job",
     "JobStatus",

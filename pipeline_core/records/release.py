@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline_core.records.fairness import BiasAudit
 from pipeline_core.records.intake import BatchReport
 from pipeline_core.records.lineage import DatasetVersion
-from pipeline_core.records.words import Decision, Figure, Measured, Stage
+from pipeline_core.records.words import Decision, Figure, Measured, NotMeasured, Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +183,8 @@ class Verdict:
     """What the gate decided and on what. ``champion`` None: compared with the trivial predictor.
 
     ``sha256`` names the rows that were judged, with their labels (empty: made before rows were named). ``blocks``: what
-    forbids a promotion whatever the deciding metric says. ``slices``: the worst of ``slices_judged``.
+    forbids a promotion whatever the deciding metric says. ``slices``: the worst of ``slices_judged``. ``audit`` says
+    whether protected groups are treated alike (None: made before there was one).
     """
 
     verdict_id: str
@@ -210,7 +212,13 @@ class Verdict:
     classes: tuple[ClassComparison, ...] = ()
     champion_footprint: Footprint | None = None
     challenger_footprint: Footprint | None = None
+    audit: BiasAudit | NotMeasured | None = None
     decided_at: datetime
+
+    @property
+    def blocked_by_bias(self) -> bool:
+        """Whether nothing but a proven violation stands in the way, which a second person may override."""
+        return isinstance(self.audit, BiasAudit) and self.audit.blocks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,7 @@ class Promotion:
     """One move of the champion. ``epoch`` counts them; ``action`` is ``promote``, ``rollback`` or ``retire``.
 
     ``version`` is champion after it; of ``retire`` it is the one that no longer is, and nobody is champion after it.
+    ``override_by`` and ``override_reason``: the second person who let it pass although the bias audit proved a violation.
     """
 
     model: str
@@ -229,6 +238,8 @@ class Promotion:
     reason: str
     verdict_id: str | None
     at: datetime
+    override_by: str = ""
+    override_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +264,8 @@ class Lineage:
     """What data produced a version and what was its validation metric, in one answer.
 
     Who promoted it, when and why is the last move that made it champion; empty where none did. ``source`` and ``verdict``
-    are None where none was kept.
+    are None where none was kept. ``override_by`` and ``override_reason``: who let it pass although the bias audit proved a
+    violation (empty: nobody had to).
     """
 
     model: str
@@ -271,3 +283,5 @@ class Lineage:
     source: DatasetVersion | None = None
     verdict: Verdict | None = None
     promotion: Promotion | None = None
+    override_by: str = ""
+    override_reason: str = ""

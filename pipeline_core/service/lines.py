@@ -7,14 +7,12 @@ It computes nothing: a figure that is not in the answer is not printed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from pipeline_core.service import lineage_lines
 from pipeline_core.service.audit_lines import AUDIT_WRITERS
-from pipeline_core.service.terminal import cell, day, plain, table
-from pipeline_core.service.verdict_lines import beside
+from pipeline_core.service.terminal import Content, cell, day, figure, plain, table
+from pipeline_core.service.verdict_lines import audit, beside, override
 
-Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
 
 
@@ -33,28 +31,6 @@ def lines(verb: str, content: Content) -> list[str]:
     list of str
     """
     return WRITERS[verb](content)
-
-
-def figure(content: Content | None) -> str:
-    """Put a figure into words: value and interval, or why there is none.
-
-    Parameters
-    ----------
-    content : mapping or None
-        A dumped ``Measured`` or ``NotMeasured``.
-
-    Returns
-    -------
-    str
-    """
-    if content is None:
-        return "-"
-    if "reason" in content:
-        return f"not measured: {content['reason']}"
-    text = cell(float(content["value"]))
-    if content.get("low") is not None and content.get("high") is not None:
-        text += f" ({cell(float(content['low']))} to {cell(float(content['high']))})"
-    return text
 
 
 def _batch(content: Content) -> list[str]:
@@ -105,6 +81,7 @@ def _challenge(content: Content) -> list[str]:
         *said,
         *beside(content, figure=figure, plain=plain),
         *table(("metric", "champion", "challenger", "difference"), rows),
+        *audit(content.get("audit")),
     ]
 
 
@@ -140,7 +117,8 @@ def _shadow(content: Content) -> list[str]:
 def _promotion(content: Content) -> list[str]:
     before = f"after version {content['previous']}" if content["previous"] is not None else "the first champion"
     return [
-        f"Version {content['version']} is champion ({before}), by {plain(content['by'])}: {plain(content['reason'])}"
+        f"Version {content['version']} is champion ({before}), by {plain(content['by'])}: {plain(content['reason'])}",
+        *override(content),
     ]
 
 

@@ -12,6 +12,7 @@ from pipeline_core.flows import card, datasets, dismissing, release, shadow, tra
 from pipeline_core.flows.lineage import lineage
 from pipeline_core.records import Decision, LineageCheck, dump
 from pipeline_core.service.asking import Call, Option, Verb
+from pipeline_core.stages.registry import Override
 from pipeline_core.store.home import Store
 
 
@@ -33,7 +34,11 @@ def _challenge(store: Store, call: Call) -> object:
 
 
 def _promote(store: Store, call: Call) -> object:
-    return release.promote(store, call.model, **call.arguments)
+    given = dict(call.arguments)
+    by, reason = given.pop("override-by", None), given.pop("override-reason", None)
+    # one of the two alone is said to lack the other, not dropped
+    second = None if by is None and reason is None else Override(by=by or "", reason=reason or "")
+    return release.promote(store, call.model, override=second, **given)
 
 
 def _rollback(store: Store, call: Call) -> object:
@@ -142,7 +147,13 @@ RELEASE: Mapping[str, Verb] = {
     "promote": Verb(
         summary="make a version champion; refused without a passing verdict",
         run=_promote,
-        options={"version": _VERSION, "by": _BY, "reason": _REASON},
+        options={
+            "version": Option(kind="whole", help="the version", required=True),
+            "by": _BY,
+            "reason": _REASON,
+            "override-by": Option(help="a second person, who lets it pass although the bias audit blocks it"),
+            "override-reason": Option(help="why that is right, in a sentence"),
+        },
     ),
     "rollback": Verb(
         summary="make the champion before this one champion again",

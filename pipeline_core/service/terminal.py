@@ -5,7 +5,10 @@ Neighbours: ``lines`` and ``audit_lines`` put answers into words with it. It kno
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Content = Mapping[str, Any]
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
@@ -31,6 +34,28 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
         return "  ".join(set_cells).rstrip()
 
     return [set_line(list(header)), *(set_line(row) for row in shown)]
+
+
+def figure(content: Content | None) -> str:
+    """Put a figure into words: value and interval, or why there is none.
+
+    Parameters
+    ----------
+    content : mapping or None
+        A dumped ``Measured`` or ``NotMeasured``.
+
+    Returns
+    -------
+    str
+    """
+    if content is None:
+        return "-"
+    if "reason" in content:
+        return f"not measured: {content['reason']}"
+    text = cell(float(content["value"]))
+    if content.get("low") is not None and content.get("high") is not None:
+        text += f" ({cell(float(content['low']))} to {cell(float(content['high']))})"
+    return text
 
 
 def cell(value: object) -> str:

@@ -8,6 +8,7 @@ the move. It refuses to compare models and to change anything itself.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,12 +34,21 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """The second person who lets a version pass although the bias audit blocks it, and why."""
+
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """Who moves the champion, why and when."""
+    """Who moves the champion, why and when; ``override``: who else answers for it."""
 
     by: str
     reason: str
     at: datetime
+    override: Override | None = None
 
 
 def promote(
@@ -66,10 +76,11 @@ def promote(
     Raises
     ------
     Refused
-        The version is champion already or was taken out, there is no passing verdict against the present champion, or
-        the rows that it rests on have changed.
+        The version is champion already or was taken out, there is no passing verdict against the present champion, the
+        bias audit blocks it and nobody overrides that, there is nothing to override, or the rows that the verdict rests on
+        have changed.
     InvalidDefinition
-        Nobody signed, or no reason is given.
+        Nobody signed, no reason is given, or both signed for the override are one person.
     """
     _check_signature(signed, PROMOTE)
     if version == seat.champion:
@@ -85,11 +96,7 @@ def promote(
             f"Version {version} of model {seat.model!r} was compared with {_named(verdict.champion)}; since then the"
             f" champion has moved and is {_named(seat.champion)}. Challenge version {version} again."
         )
-    if verdict.verdict is not Decision.PROMOTE:
-        raise Refused(
-            f"The gate says {verdict.verdict.value!r} on version {version} of model {seat.model!r}:"
-            f" {' '.join(verdict.reasons)} Train another version, or challenge again when more labels are in."
-        )
+    _check_passed(verdict, signed.override)
     if verdict.sha256 and rows_sha256 not in {None, verdict.sha256}:
         raise Refused(
             f"Version {version} of model {seat.model!r} passed the gate, but the rows that this verdict rests on have"
@@ -119,6 +126,27 @@ def check_open(version: int, *, seat: Seat) -> None:
             f"Version {version} of model {seat.model!r} was {_DONE[gone.action]} by {gone.by} on {gone.at:%Y-%m-%d}:"
             f" {gone.reason!r}. That is for good; to bring the same model back, train it again as a new version and let it"
             " pass the gate."
+        )
+
+
+def _check_passed(verdict: Verdict, override: Override | None) -> None:
+    said = f"The gate says {verdict.verdict.value!r} on version {verdict.version} of model {verdict.model!r}"
+    if verdict.verdict is Decision.PROMOTE:
+        if override is not None:
+            raise Refused(
+                f"{said}, so that there is nothing to override; nothing was changed. Promote it without a second person."
+            )
+    elif verdict.blocked_by_bias:
+        if override is None:
+            raise Refused(f"{said}: {' '.join(verdict.reasons)}")
+    elif override is not None:
+        raise Refused(
+            f"{said}: {' '.join(verdict.reasons)} Only a block by the bias audit can be overridden, not this; nothing was"
+            " changed. Train another version, or challenge again when more labels are in."
+        )
+    else:
+        raise Refused(
+            f"{said}: {' '.join(verdict.reasons)} Train another version, or challenge again when more labels are in."
         )
 
 
@@ -297,6 +325,8 @@ def _move(version: int, action: str, verdict_id: str | None, *, seat: Seat, sign
         reason=signed.reason.strip(),
         verdict_id=verdict_id,
         at=signed.at,
+        override_by=_folded(signed.override.by) if signed.override else "",
+        override_reason=signed.override.reason.strip() if signed.override else "",
     )
 
 
@@ -306,6 +336,25 @@ def _check_signature(signed: Signature, action: str) -> None:
             raise InvalidDefinition(
                 f"A {action} needs a {what}; it was empty. Say who does it and why: it stays in the registry."
             )
+    second = signed.override
+    if second is None:
+        return
+    for what, value in (("name", second.by), ("reason", second.reason)):
+        if not value.strip():
+            raise InvalidDefinition(
+                f"An override needs the {what} of a second person; it was empty. Say who lets it pass and why: it stays in"
+                " the registry."
+            )
+    if _folded(second.by).casefold() == _folded(signed.by).casefold():
+        raise InvalidDefinition(
+            f"{signed.by.strip()!r} signs both the promotion and the override; two different people are needed. Ask"
+            " somebody else to answer for the override."
+        )
+
+
+def _folded(name: str) -> str:
+    """Give a name without what does not tell people apart: blanks around and in it, other forms of the same letters."""
+    return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def _named(version: int | None) -> str:

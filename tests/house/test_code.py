@@ -80,6 +80,7 @@ def test_every_core_module_has_a_twin_test_or_is_told_whole(path: Path) -> None:
         "pipeline_core/flows/remeasuring.py": "tests/story/test_lineage.py",
         "pipeline_core/flows/tracing.py": "tests/story/test_lineage.py",
         "pipeline_core/service/lineage_lines.py": "tests/core/service/test_verbs.py",
+        "pipeline_core/flows/evidence.py": "tests/core/flows/test_verdicts.py",
         "pipeline_core/flows/looking.py": "tests/core/flows/test_examining.py",
         "pipeline_core/stages/alerts/raising.py": "tests/core/stages/test_alerts.py",
         "pipeline_core/stages/alerts/telling.py": "tests/core/stages/test_alerts.py",

@@ -52,7 +52,8 @@ def test_the_button_asks_the_gate(home: Store, visit: Visit, tmp_path: Path) -> 
     assert "**v2 may replace champion v1**: AUC " in at.title[0].value
     assert not at.button(key="promote").disabled
     assert "0 of 760 evaluation rows were in the training data of v2 or v1" in loans.said(at).replace("\\", "")
-    assert len(at.get("plotly_chart")) == 3
+    keys = [chart.key for chart in at.get("plotly_chart")]
+    assert keys == ["verdict_differences", "verdict_slices", "bias_0", "verdict_curves"]
 
 
 def test_the_dialog_says_the_consequences_and_wants_a_name(home: Store, visit: Visit, tmp_path: Path) -> None:

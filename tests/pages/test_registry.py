@@ -107,7 +107,7 @@ def test_another_version_is_shown_by_its_link_with_its_card(home: Store, visit: 
     at = visit(PAGE, version="2", card="open")
     assert not at.exception
     assert at.selectbox(key="lineage_version").value == 2
-    assert at.expander[-2].label == "Model card of v2"
+    assert "Model card of v2" in [fold.label for fold in at.expander]
     assert "It was never champion" in loans.said(at)
     at.selectbox(key="lineage_version").set_value(1).run()
     assert not at.exception

@@ -34,6 +34,7 @@ TITLES = (
     "4. Drift that does harm",
     "5. A fault or another population",
     "6. The release gate",
+    "7. Protected groups",
 )
 
 Given = TypeVar("Given")

@@ -68,7 +68,7 @@ def champion(past: Past, source: Path, home: Path) -> dict[str, Any]:
     assert say(home, "define", past.loop, "--data", first, *loop.define)[0] == 0
     code, version = say(home, "train", past.loop, "--estimator", loop.estimator)
     assert code == 0
-    assert say(home, "promote", past.loop, "--version", "1", "--by", "Ada", "--reason", "first")[0] == 0
+    assert say(home, "promote", past.loop, "--version", "1", "--by", "Ada", "--reason", "first", *loop.override)[0] == 0
     return version
 
 

@@ -168,9 +168,8 @@ def _first_version(theirs: Scored, schema: Schema, policy: Policy) -> Outcome:
 def _against_champion(ours: Scored, theirs: Scored, *, schema: Schema, policy: Policy, setting: Setting) -> Outcome:
     deciding = PRIMARY[theirs.task]
     compared, difference = _compared(ours, theirs, policy=policy, told=setting.told)
-    found = short_of_rows(theirs, schema, policy) or decide(
-        deciding, compared[deciding], difference, earlier=setting.earlier, policy=policy
-    )
+    short = short_of_rows(theirs, schema, policy)
+    found = short or decide(deciding, compared[deciding], difference, earlier=setting.earlier, policy=policy)
     parts = sliced(ours, theirs, schema=schema, policy=policy, setting=setting)
     outcome = Outcome(
         decision=found.decision,
@@ -187,7 +186,8 @@ def _against_champion(ours: Scored, theirs: Scored, *, schema: Schema, policy: P
         slices_judged=parts.judged,
         classes=by_class(ours, theirs, schema=schema, seed=policy.seed),
     )
-    return blocked(outcome, (*_calibration(compared, policy), *parts.blocks))
+    # rows that are too few to decide on prove no loss either
+    return outcome if short else blocked(outcome, (*_calibration(compared, policy), *parts.blocks))
 
 
 def _compared(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_core.flows import release, verdicts
+from pipeline_core.flows import evidence, release
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
 from pipeline_core.records import ModelVersion, Role, TimeUnit
@@ -51,13 +51,13 @@ def fitted(store: Store, folder: Path) -> pa.Table:
 
 
 def judged(store: Store, *versions: ModelVersion) -> list[str]:
-    ids: list[str] = verdicts._unseen_rows(store, versions[0], next(iter(versions[1:]), None))["row_id"].to_pylist()
+    ids: list[str] = evidence.unseen_rows(store, versions[0], next(iter(versions[1:]), None))["row_id"].to_pylist()
     return ids
 
 
 def test_the_gate_never_judges_on_a_fitted_row_in_another_file(store: Store, tmp_path: Path) -> None:
     first, rows = store.models.version("loans", 1), fitted(store, tmp_path)
-    unseen = verdicts._unseen_rows(store, first, None)
+    unseen = evidence.unseen_rows(store, first, None)
     assert rows.num_rows == first.dataset.fit_rows
     assert unseen.num_rows > 100
     assert set(unseen["c001"].to_pylist()).isdisjoint(rows["c001"].to_pylist())

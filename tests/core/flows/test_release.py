@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
@@ -14,7 +15,19 @@ from pipeline_core.flows import intake, release
 from pipeline_core.flows.compute import in_process
 from pipeline_core.flows.lineage import lineage
 from pipeline_core.policy import Policy
-from pipeline_core.records import Alert, AlertLevel, Decision, Measured, ModelVersion, Stage, Task, TimeUnit
+from pipeline_core.records import (
+    Alert,
+    AlertLevel,
+    BiasAudit,
+    BiasState,
+    Decision,
+    Measured,
+    ModelVersion,
+    Stage,
+    Task,
+    TimeUnit,
+)
+from pipeline_core.stages.registry import Override
 from pipeline_core.store.home import Store
 from tests.core import modelling
 from tests.core.flows import homes
@@ -292,3 +305,44 @@ def test_a_promotion_closes_what_was_said_about_the_former_champion(store: Store
         "Ada",
         "Closed by itself: version 2 took the place of version 1.",
     )
+
+
+# --- the bias audit -----------------------------------------------------------------------------
+
+
+def unfair(count: int = 3_000) -> pa.Table:
+    """Give rows in which women have small amounts, on which the outcome rests."""
+    table = modelling.rows(count)
+    amount = table["c001"].to_numpy()
+    gender = pa.array(["f" if a < 0.2 else "m" for a in amount])
+    return table.set_column(table.column_names.index("c006"), "c006", gender)
+
+
+def test_a_proven_violation_blocks_and_an_override_stays_for_good(tmp_path: Path) -> None:
+    with homes.home(tmp_path / "home", rows=unfair()) as store:
+        store.policy = Policy(shap_rows=50)
+        train(store)
+        verdict = release.challenge(store, "loans")
+        assert isinstance(verdict.audit, BiasAudit)
+        assert (verdict.verdict, verdict.audit.gate) == (Decision.KEEP, Decision.PROMOTE)
+        assert store.models.verdict("loans", 1) == verdict
+        with pytest.raises(Refused, match="Bias audit: 'm' in 'gender' is selected"):
+            release.promote(store, "loans", version=1, **WHO)
+        second = Override(by="Grace", reason="the board has seen it")
+        move = release.promote(store, "loans", version=1, override=second, **WHO)
+        assert (move.by, move.override_by, move.override_reason) == ("Ada", "Grace", "the board has seen it")
+        assert store.models.promotions("loans") == (move,)
+        said = lineage(store, "loans")
+        assert (said.override_by, said.override_reason) == ("Grace", "the board has seen it")
+
+
+def test_without_a_violation_there_is_nothing_to_override(store: Store) -> None:
+    train(store)
+    verdict = release.challenge(store, "loans")
+    assert isinstance(verdict.audit, BiasAudit)
+    assert verdict.audit.state is BiasState.INSUFFICIENT
+    assert verdict.verdict is Decision.PROMOTE
+    with pytest.raises(Refused, match="nothing to override"):
+        release.promote(store, "loans", version=1, override=Override(by="Grace", reason="why not"), **WHO)
+    assert release.promote(store, "loans", version=1, **WHO).override_by == ""
+    assert lineage(store, "loans").override_by == ""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline_core.errors import NotEnough, NotFound, Refused
-from pipeline_core.flows import release, verdicts
+from pipeline_core.flows import evidence, release, verdicts
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
 from pipeline_core.records import Decision, Measured, ModelVersion, Role, Task, TimeUnit
@@ -98,7 +98,7 @@ def test_without_ids_a_row_that_comes_again_is_still_one_that_was_fitted_on(tmp_
         homes.deliver(store, schema, again)
         held = first.filter(pa.array(training.held_out(first, schema, version.dataset.holdout_share)))
         assert held.num_rows == version.dataset.holdout_rows
-        unseen = verdicts._unseen_rows(store, version, None)
+        unseen = evidence.unseen_rows(store, version, None)
         assert sorted(unseen["c001"].to_pylist()) == sorted([*held["c001"].to_pylist()] * 2)
 
 
@@ -124,7 +124,7 @@ def test_no_unseen_row_is_not_enough(store: Store, monkeypatch: pytest.MonkeyPat
     train(store)
     version = store.models.version("loans", 1)
     far = replace(version, dataset=replace(version.dataset, holdout_from=modelling.START + timedelta(days=900)))
-    assert verdicts._unseen_rows(store, far, far).num_rows == 0
+    assert evidence.unseen_rows(store, far, far).num_rows == 0
     monkeypatch.setattr(verdicts, "_challenger", lambda *_: far)
     with pytest.raises(NotEnough, match=r"no labelled row that version 1 was not fitted on\. Receive newer rows"):
         verdicts.challenge(store, "loans")
@@ -198,14 +198,14 @@ def test_a_verdict_falls_with_its_rows(store: Store) -> None:
     train(store)
     verdict = verdicts.challenge(store, "loans")
     assert len(verdict.sha256) == 64
-    assert verdicts.evidence(store, verdict) == verdict.sha256
+    assert evidence.evidence(store, verdict) == verdict.sha256
     # a row that was fitted on, and rows of a later time, are no part of it
     relabel(store, "s1-0", "no" if modelling.rows(400)["label"][0].as_py() == "yes" else "yes")
     homes.deliver(store, modelling.schema(), modelling.rows(100, seed=3, day=6))
-    assert verdicts.evidence(store, verdict) == verdict.sha256
+    assert evidence.evidence(store, verdict) == verdict.sha256
     right = modelling.rows(400)["label"][399].as_py()
     relabel(store, "s1-399", "no" if right == "yes" else "yes")
-    assert verdicts.evidence(store, verdict) != verdict.sha256
+    assert evidence.evidence(store, verdict) != verdict.sha256
     with pytest.raises(
         Refused, match=r"the rows that this verdict rests on have changed since.*Challenge version 1 again"
     ):
@@ -218,7 +218,7 @@ def test_a_row_that_comes_again_changes_what_the_verdict_rests_on(store: Store) 
     train(store)
     verdict = verdicts.challenge(store, "loans")
     homes.deliver(store, modelling.schema(), modelling.rows(400).slice(398))
-    assert verdicts.evidence(store, verdict) != verdict.sha256
+    assert evidence.evidence(store, verdict) != verdict.sha256
     with pytest.raises(Refused, match="have changed since"):
         release.promote(store, "loans", version=1, **WHO)
     assert verdicts.challenge(store, "loans").verdict is Decision.PROMOTE
@@ -236,7 +236,7 @@ def test_without_event_time_the_rows_are_found_again_too(tmp_path: Path, limit: 
         homes.deliver(store, modelling.schema(unit=TimeUnit.NONE), modelling.rows(400, day=9).slice(fitted, 1))
         verdict = verdicts.challenge(store, "loans")
         assert verdict.rows > 0
-        assert verdicts.evidence(store, verdict) == verdict.sha256
+        assert evidence.evidence(store, verdict) == verdict.sha256
 
 
 def test_a_verdict_of_before_rows_were_named_still_counts(store: Store) -> None:

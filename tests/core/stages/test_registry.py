@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline_core.errors import InvalidDefinition, Refused
-from pipeline_core.records import Decision, Dismissal, Promotion, Stage, Verdict
+from pipeline_core.records import BiasAudit, BiasState, Decision, Dismissal, Promotion, Stage, Verdict
 from pipeline_core.stages import registry
 from tests.core.store import made
 
@@ -201,3 +201,55 @@ def test_taking_out_keeps_who_why_when_and_the_verdict(act: Callable[..., Dismis
         act(given, None, seat=replace(seat(), dismissed={2: gone}), signed=SIGNED)
     with pytest.raises(InvalidDefinition, match=f"A {act.__name__} needs a reason"):
         act(given, None, seat=seat(), signed=replace(SIGNED, reason=" "))
+
+
+# --- a block by the bias audit ------------------------------------------------------------------
+
+
+def blocked(gate: Decision = Decision.PROMOTE) -> Verdict:
+    audit = BiasAudit(state=BiasState.VIOLATION, reasons=("'f' is selected less.",), attributes=(), rows=100, gate=gate)
+    return replace(verdict(says=Decision.KEEP), audit=audit)
+
+
+def signed(by: str = "Grace", reason: str = "reviewed by the board", *, first: str = "Ada") -> registry.Signature:
+    return registry.Signature(by=first, reason="better", at=NOW, override=registry.Override(by=by, reason=reason))
+
+
+def test_a_violation_blocks_until_a_second_person_answers_for_it() -> None:
+    with pytest.raises(Refused, match="The gate says 'keep' on version 2"):
+        registry.promote(2, blocked(), seat=seat(), signed=SIGNED)
+    move = registry.promote(2, blocked(), seat=seat(), signed=signed("  Grace   Hopper "))
+    assert (move.version, move.by, move.override_by, move.override_reason) == (
+        2, "Ada", "Grace Hopper", "reviewed by the board",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("same", ["Ada", " ADA ", "ada", "\uff21da"])
+def test_one_person_does_not_sign_twice(same: str) -> None:
+    with pytest.raises(InvalidDefinition, match="two different people are needed"):
+        registry.promote(2, blocked(), seat=seat(), signed=signed(same))
+
+
+@pytest.mark.parametrize(("by", "reason", "lacks"), [(" ", "because", "name"), ("Grace", "", "reason")])
+def test_an_override_is_signed_and_reasoned(by: str, reason: str, lacks: str) -> None:
+    with pytest.raises(InvalidDefinition, match=f"needs the {lacks} of a second person"):
+        registry.promote(2, blocked(), seat=seat(), signed=signed(by, reason))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (verdict(says=Decision.KEEP), "Only a block by the bias audit can be overridden"),
+        (verdict(says=Decision.INSUFFICIENT), "Only a block by the bias audit can be overridden"),
+        (blocked(Decision.KEEP), "Only a block by the bias audit can be overridden"),
+        (verdict(), "there is nothing to override"),
+    ],
+)
+def test_nothing_else_can_be_overridden(given: Verdict, words: str) -> None:
+    with pytest.raises(Refused, match=words):
+        registry.promote(2, given, seat=seat(), signed=signed())
+
+
+def test_an_override_does_not_outlive_the_champion_it_was_compared_with() -> None:
+    with pytest.raises(Refused, match="since then the champion has moved"):
+        registry.promote(2, blocked(), seat=seat(3, 2), signed=signed())
