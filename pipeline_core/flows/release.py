@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any, TypedDict, Unpack
 
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import NotFound, Stale
-from pipeline_core.flows.compute import Compute, FitRequest, FitResult, Progress, fit_version, in_child
+from pipeline_core.flows.compute import Compute, Progress, in_child
+from pipeline_core.flows.fitting import FitRequest, FitResult, fit_version, unfitted
 from pipeline_core.flows.times import parse_time
 from pipeline_core.flows.verdicts import challenge, evidence
 from pipeline_core.flows.versions import code_version, loaded, package_versions
@@ -24,6 +27,7 @@ from pipeline_core.records import (
     Lineage,
     ModelVersion,
     Promotion,
+    Recipe,
     Run,
     Schema,
     Stage,
@@ -48,6 +52,18 @@ DEFAULT_ESTIMATOR = training.DEFAULT_ESTIMATOR
 ESTIMATORS = tuple(training.ESTIMATORS)
 
 
+class RecipeOptions(TypedDict, total=False):
+    """How a version is to be fitted, as ``Recipe`` has it; what is left out keeps its default."""
+
+    estimator: str
+    settings: Mapping[str, Any]
+    class_weight: str
+    folds: int
+    candidates: int
+    calibration: str
+    treatments: Mapping[str, str]
+
+
 # --- train --------------------------------------------------------------------------------------
 
 
@@ -55,10 +71,10 @@ def train(
     store: Store,
     model: str,
     *,
-    estimator: str = DEFAULT_ESTIMATOR,
     until: datetime | date | str | float | None = None,
     progress: Progress | None = None,
     compute: Compute = in_child,
+    **options: Unpack[RecipeOptions],
 ) -> ModelVersion:
     """Fit a pipeline on accepted, labelled rows and enrol it as challenger.
 
@@ -68,14 +84,16 @@ def train(
         The home.
     model : str
         The model's name.
-    estimator : str
-        A name of ``ESTIMATORS``.
     until : datetime, date, str or float, optional
         Only rows before this time; as ``parse_time`` takes it.
     progress : callable, optional
         Is told the share done (0-1) and what is being done.
     compute : callable
         Where the heavy part runs: ``compute.in_child``, or ``compute.in_process`` in tests.
+    **options
+        How it is fitted: ``estimator`` (of ``ESTIMATORS``, or one that the policy names), ``settings`` of it,
+        ``class_weight`` (none, balanced), ``folds`` of a cross-validation, ``candidates`` of a search, ``calibration`` (none,
+        isotonic, sigmoid), ``treatments`` of number columns (category, log).
 
     Returns
     -------
@@ -84,7 +102,7 @@ def train(
     Raises
     ------
     NotFound
-        No such model or estimator.
+        No such model, estimator, setting or column.
     NotEnough
         Too few labelled rows, or one class only.
     InvalidDefinition
@@ -93,7 +111,8 @@ def train(
         The child process died.
     """
     schema = store.models.schema(model)
-    training.known(estimator)
+    recipe = Recipe(**options)
+    unfitted(schema, recipe, store.policy)  # what cannot be is said before anything is read
     before = parse_time(until, schema)
     started_at, began = store.now(), time.monotonic()
     with store.work_dir() as work:
@@ -103,7 +122,7 @@ def train(
         request = FitRequest(
             schema=schema,
             policy=store.policy,
-            estimator=estimator,
+            recipe=recipe,
             seed=int(store.policy.seed),
             dataset=dataset,
             folder=work,
@@ -111,13 +130,19 @@ def train(
         result = compute(fit_version, request, progress=progress)
         run = Run(
             run_id=f"run-{uuid.uuid4().hex[:12]}",
-            estimator=estimator,
+            estimator=recipe.estimator,
             parameters=result.parameters,
             seed=request.seed,
             code_version=code_version(),
             packages=package_versions(),
             started_at=started_at,
             duration_s=round(time.monotonic() - began, 3),
+            recipe=recipe,
+            cross_validation=result.cross_validation,
+            search=result.search,
+            calibration=result.calibration,
+            warnings=result.warnings,
+            treatments=result.treatments,
         )
         return _enrol(store, schema, run, result, _dataset(summary, result, store.policy.holdout_share, before))
 

@@ -6,8 +6,13 @@ It computes nothing: a figure that is not in the answer is not printed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from pipeline_core.service.cells import cell as _cell
+from pipeline_core.service.cells import figure, table
+from pipeline_core.service.cells import plain as _plain
+from pipeline_core.service.training_lines import trained
 
 Content = Mapping[str, Any]
 FEATURES_SHOWN = 5
@@ -30,79 +35,9 @@ def lines(verb: str, content: Content) -> list[str]:
     return WRITERS[verb](content)
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Set a table in columns; numbers to the right.
-
-    Parameters
-    ----------
-    header : sequence of str
-        Column titles.
-    rows : iterable of sequences
-        Cells: text, numbers or None.
-
-    Returns
-    -------
-    list of str
-    """
-    shown = [[_cell(cell) for cell in row] for row in rows]
-    widths = [max(len(line[i]) for line in [list(header), *shown]) for i in range(len(header))]
-    numeric = [bool(shown) and all(_is_number(row[i]) for row in shown) for i in range(len(header))]
-
-    def set_line(cells: Sequence[str]) -> str:
-        set_cells = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
-        return "  ".join(set_cells).rstrip()
-
-    return [set_line(list(header)), *(set_line(row) for row in shown)]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return _plain(str(value))
-
-
-def _plain(text: str) -> str:
-    """Keep control characters of a hostile name out of the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _is_number(text: str) -> bool:
-    if text == "-":
-        return True
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _day(moment: object) -> str:
     """Shorten an ISO moment to its day; numbers of a model that counts days or rows stay."""
     return str(moment)[:10] if isinstance(moment, str) else _cell(moment)
-
-
-def figure(content: Content | None) -> str:
-    """Put a figure into words: value and interval, or why there is none.
-
-    Parameters
-    ----------
-    content : mapping or None
-        A dumped ``Measured`` or ``NotMeasured``.
-
-    Returns
-    -------
-    str
-    """
-    if content is None:
-        return "-"
-    if "reason" in content:
-        return f"not measured: {content['reason']}"
-    text = _cell(float(content["value"]))
-    if content.get("low") is not None and content.get("high") is not None:
-        text += f" ({_cell(float(content['low']))} to {_cell(float(content['high']))})"
-    return text
 
 
 def _batch(content: Content) -> list[str]:
@@ -125,17 +60,6 @@ def _define(content: Content) -> list[str]:
     ]
     said += table(("column", "type", "role"), ((c["name"], c["type"], c["role"]) for c in columns))
     return [*said, *_batch(content["batch"])]
-
-
-def _train(content: Content) -> list[str]:
-    dataset = content["dataset"]
-    said = [
-        f"Version {content['version']} ({content['run']['estimator']}) trained on {dataset['fit_rows']:,} rows, "
-        f"held out {dataset['holdout_rows']:,}, in {content['run']['duration_s']:.1f} s",
-    ]
-    said += [f"  {name}: {figure(value)}" for name, value in content["metrics"].items()]
-    top = sorted(content["shap_shares"].items(), key=lambda item: -item[1])[:FEATURES_SHOWN]
-    return [*said, "  most important: " + ", ".join(f"{_plain(name)} {share:.1%}" for name, share in top)]
 
 
 def _challenge(content: Content) -> list[str]:
@@ -371,7 +295,7 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "readmit": _batch,
     "discard": _batch,
     "restore": _restore,
-    "train": _train,
+    "train": trained,
     "challenge": _challenge,
     "shadow": _shadow,
     "promote": _promotion,

@@ -41,6 +41,7 @@ __all__ = [
     "delong",
     "metrics",
     "paired",
+    "primary",
     "scored",
 ]
 
@@ -102,17 +103,27 @@ def metrics(rows: Scored, *, seed: int) -> dict[str, Figure]:
     dict of str to Figure
         One entry per name in ``METRICS[task]``; ``NotMeasured`` with the reason where the rows do not define it.
     """
-    found = {name: _figure(name, rows) for name in METRICS[rows.task]}
-    unsure = {n: f.value for n, f in found.items() if isinstance(f, Measured) and f.low is None}
-    if not unsure:
-        return found
-    measures = [weighted(name, rows) for name in unsure]
-    # the same resamples for all of them
-    repeated = bootstrap(lambda weights: np.stack([m(weights) for m in measures], axis=-1), rows.rows, seed=seed)
-    for (name, value), repeats in zip(unsure.items(), repeated.T, strict=True):
-        low, high = percentile_interval(repeats)
-        found[name] = Measured(value=value, low=low, high=high, rows=rows.rows)
-    return found
+    return _with_intervals({name: _figure(name, rows) for name in METRICS[rows.task]}, rows, seed=seed)
+
+
+def primary(rows: Scored, *, seed: int) -> Figure:
+    """Measure the one metric of the task that decides, with its 95 % interval.
+
+    As ``metrics`` does, without the others.
+
+    Parameters
+    ----------
+    rows : Scored
+        Truth and predictions.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Figure
+    """
+    name = PRIMARY[rows.task]
+    return _with_intervals({name: _figure(name, rows)}, rows, seed=seed)[name]
 
 
 def paired(metric: str, first: Scored, second: Scored, *, seed: int) -> Difference:
@@ -154,6 +165,19 @@ def paired(metric: str, first: Scored, second: Scored, *, seed: int) -> Differen
     if metric in _RANKED:
         return _paired_auc(first, second)
     return _paired_bootstrap(metric, first, second, seed)
+
+
+def _with_intervals(found: dict[str, Figure], rows: Scored, *, seed: int) -> dict[str, Figure]:
+    unsure = {n: f.value for n, f in found.items() if isinstance(f, Measured) and f.low is None}
+    if not unsure:
+        return found
+    measures = [weighted(name, rows) for name in unsure]
+    # the same resamples for all of them
+    repeated = bootstrap(lambda weights: np.stack([m(weights) for m in measures], axis=-1), rows.rows, seed=seed)
+    for (name, value), repeats in zip(unsure.items(), repeated.T, strict=True):
+        low, high = percentile_interval(repeats)
+        found[name] = Measured(value=value, low=low, high=high, rows=rows.rows)
+    return found
 
 
 def _area(rows: Scored) -> tuple[float, Floats]:
