@@ -32,6 +32,7 @@ from pipeline_core.records import (
     Role,
     Schema,
     Search,
+    Severity,
     Task,
     Treatment,
 )
@@ -235,8 +236,10 @@ def _leaks(
         columns, answers, target=schema.target.name, task=schema.task, suspect_min=policy.leak_alone_min
     )
     by_name = {c.name: shares[c.column_id] for c in schema.features}
-    carried = leaks.rested_on(look.alone, by_name, figures.get(_KNOWN_BY[schema.task]), task=schema.task, policy=policy)
-    suspected = {f.column for f in look.findings if f.severity.value == "warning"}
+    hinted = {f.column for f in look.findings if f.severity is Severity.INFO and f.column}
+    whole = figures.get(_KNOWN_BY[schema.task])
+    carried = leaks.rested_on(look.alone, by_name, whole, task=schema.task, hinted=hinted, policy=policy)
+    suspected = {f.column for f in look.findings if f.severity is Severity.WARNING}
     extra = tuple(f for f in carried if f.column not in suspected)
     told = {f.column for f in extra}
     return (*extra, *(f for f in look.findings if f.column not in told))

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from pipeline_core.errors import ComputeFailed, NotFound, StoreBroken
+from pipeline_core.flows import compute
 from pipeline_core.records import Job, JobStatus
-from pipeline_core.service import host, verbs
+from pipeline_core.service import host, verbs, worker
 from pipeline_core.service.asking import Call, Verb
 from pipeline_core.service.host import Host
 from pipeline_core.service.verbs import Answer
 from pipeline_core.store.home import Store
+from tests.core.flows import test_compute
 from tests.core.service.conftest import DEFINE, Files
 
 
@@ -23,7 +25,7 @@ def ended(held: Host, job: Job, *, within_s: float = 30) -> Job:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         now = held.store.jobs.get(job.job_id)
-        if now.status in {JobStatus.DONE, JobStatus.FAILED}:
+        if now.status in {JobStatus.DONE, JobStatus.FAILED, JobStatus.STOPPED}:
             return now
         time.sleep(0.02)
     raise AssertionError(f"job still {now.status} after {within_s} s")

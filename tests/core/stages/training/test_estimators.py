@@ -34,7 +34,7 @@ def test_text_becomes_a_number_of_its_kind() -> None:
     assert (model.max_iter, model.learning_rate, model.min_samples_leaf) == (300, 0.1, 7)
     assert isinstance(model.max_iter, int)
     assert isinstance(model.min_samples_leaf, int)
-    assert made(Task.REGRESSION, estimator="logistic_regression", settings={"alpha": "2"}).alpha == 2.0
+    assert repr(made(Task.REGRESSION, estimator="logistic_regression", settings={"alpha": "2"}).alpha) == "2.0"
 
 
 @pytest.mark.parametrize(
