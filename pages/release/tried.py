@@ -35,10 +35,13 @@ def leaks(version: ModelVersion) -> None:
 def before(version: ModelVersion, schema: Schema) -> None:
     """Draw cross-validation, search and calibration of a version, where there were any."""
     run = version.run
+    left, right = st.columns([5, 4]) if run.search else (st.container(), st.container())
     if run.cross_validation:
-        _folds(run.cross_validation, schema, colour=release_charts.stage_colour(version), searched=run.search)
+        with left:
+            _folds(run.cross_validation, schema, colour=release_charts.stage_colour(version), searched=run.search)
     if run.search:
-        _search(run.search)
+        with right:
+            _search(run.search)
     if run.calibration:
         st.markdown(calibration(run.calibration))
     _treatments(run)
@@ -82,7 +85,7 @@ def _folds(found: CrossValidation, schema: Schema, *, colour: str, searched: Sea
 
 def _search(found: Search) -> None:
     tried = len(found.trials) - 1
-    kept = settings(found.kept)
+    kept = wording.safe(settings(found.kept), length=200)
     st.markdown(f"**Search**: of {wording.count(tried, 'candidate')} and the given settings, kept: {kept}.")
     name = wording.metric_name(found.metric)
     panels.table(
@@ -98,7 +101,7 @@ def _search(found: Search) -> None:
 def settings(found: Mapping[str, object]) -> str:
     """Give settings as text: ``"C=0.31, max_iter=200"``."""
     text = ", ".join(f"{name}={wording.number(v) if isinstance(v, float) else v}" for name, v in found.items())
-    return wording.safe(text, length=200) if text else "the given settings"
+    return text or "the given settings"
 
 
 def calibration(found: Calibration) -> str:
