@@ -23,7 +23,7 @@ STRONG_MIN = 0.3
 
 _RULE = (
     "One feature with more than the policy's share of SHAP (leak_share_min) that alone is nearly as good as all features"
-    " together, and far ahead of the next one; or half that share and a name that speaks of what is known only after the"
+    " together, and far ahead of the next one or with nearly all of SHAP; or half that share and a name that speaks of what is known only after the"
     " event. On the hold-out."
 )
 
@@ -68,8 +68,10 @@ def rested_on(
     if top in hinted:
         suspect = shares[top] >= policy.leak_share_min / 2
     else:
-        ahead = most >= KNOWN_MIN * all_of_it and most >= AHEAD_MIN * known[following]
-        suspect = shares[top] >= policy.leak_share_min and all_of_it >= STRONG_MIN and ahead
+        # near all of SHAP needs no lead: another feature may be an echo of the leak
+        ahead = most >= AHEAD_MIN * known[following] or shares[top] >= (1 + policy.leak_share_min) / 2
+        strong = all_of_it >= STRONG_MIN and most >= KNOWN_MIN * all_of_it
+        suspect = shares[top] >= policy.leak_share_min and strong and ahead
     if not suspect or top not in alone:
         return ()
     name = ", whose name speaks of what is known only after the event," if top in hinted else ""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from pipeline_core.errors import ArtifactRejected
 from pipeline_core.flows import compute
@@ -201,7 +202,8 @@ def test_what_was_done_to_each_column_is_kept(tmp_path: Path) -> None:
 def test_an_estimator_of_the_policy_is_fitted_explained_and_trusted_alone(tmp_path: Path) -> None:
     offers = {"mine": {"class": "sklearn.neural_network.MLPClassifier", "max_iter": 30, "hidden_layer_sizes": 4}}
     request = request_for(tmp_path, estimator="mine", settings={"alpha": "0.01"}, rows=400)
-    with np.testing.suppress_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
         result = fit_version(replace(request, policy=Policy(shap_rows=50, estimators=offers)), silent)
     assert (result.parameters["alpha"], result.parameters["random_state"]) == (0.01, 7)
     assert max(result.shap_shares, key=result.shap_shares.__getitem__) == "c001"

@@ -26,6 +26,13 @@ def test_one_feature_that_carries_all_is_told_with_its_figures() -> None:
     assert "exclude it" in finding.message
 
 
+def test_nearly_all_of_shap_needs_no_lead() -> None:
+    echo = {"alone": {"told": 0.95, "age": 0.9, "city": 0.5}}
+    assert found(**echo) == ()
+    assert len(found(**echo, shares={"told": 0.76, "age": 0.14, "city": 0.1})) == 1
+    assert found(**echo, shares={"told": 0.74, "age": 0.16, "city": 0.1}) == ()
+
+
 @pytest.mark.parametrize(
     "changed",
     [
