@@ -5,7 +5,7 @@ a file can never widen it; pickle and joblib are never used. Neighbours: ``store
 files by their hash. It refuses every file whose hash or types are not what they should be.
 
 The same pipeline gives the same bytes in any process: what skops names by places in memory is named by its order,
-and the entries of the archive carry one date (decision 0040).
+and the entries of the archive carry one date (decision 0029).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which settings do better on the folds: scikit-learn's randomized search over a small sane space an estimator.
 
 Candidates are drawn, not halved: halving learns from a part of the rows first, and a part of a history is another history
-(decision 0041). The given settings are the first candidate, so a search never ends below them on the folds.
+(decision 0030). The given settings are the first candidate, so a search never ends below them on the folds.
 Neighbours: ``folds`` cuts and judges, ``estimators.space`` says what is drawn. It refuses to look at the hold-out.
 """
 

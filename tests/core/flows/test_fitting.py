@@ -18,6 +18,7 @@ from pipeline_core.flows.fitting import FitRequest, fit_version
 from pipeline_core.policy import Policy
 from pipeline_core.records import Measured, NotMeasured, Recipe, Severity, Task, TimeUnit
 from pipeline_core.stages import artifact, serving
+from pipeline_core.stages.training import named
 from tests.core import modelling
 
 POLICY = Policy(shap_rows=50)
@@ -199,14 +200,21 @@ def test_what_was_done_to_each_column_is_kept(tmp_path: Path) -> None:
     assert done["opened"].steps[0] == "counted in days since 1970"
 
 
-def test_an_estimator_of_the_policy_is_fitted_explained_and_trusted_alone(tmp_path: Path) -> None:
-    offers = {"mine": {"class": "sklearn.neural_network.MLPClassifier", "max_iter": 30, "hidden_layer_sizes": 4}}
-    request = request_for(tmp_path, estimator="mine", settings={"alpha": "0.01"}, rows=400)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        result = fit_version(replace(request, policy=Policy(shap_rows=50, estimators=offers)), silent)
-    assert (result.parameters["alpha"], result.parameters["random_state"]) == (0.01, 7)
+def test_an_estimator_of_the_policy_is_fitted_explained_and_read(tmp_path: Path) -> None:
+    offers = {"mine": {"class": "sklearn.naive_bayes.GaussianNB"}}
+    request = request_for(tmp_path, estimator="mine", settings={"var_smoothing": "0.01"}, rows=400)
+    result = fit_version(replace(request, policy=Policy(shap_rows=50, estimators=offers)), silent)
+    assert result.parameters["var_smoothing"] == pytest.approx(0.01)
     assert max(result.shap_shares, key=result.shap_shares.__getitem__) == "c001"
     assert isinstance(result.metrics["auc"], Measured)
-    with pytest.raises(ArtifactRejected, match="foreign type"):
-        artifact.read(result.artifact, result.artifact_sha256)
+    again = artifact.read(result.artifact, result.artifact_sha256, also=named.types(offers))
+    assert type(again[-1]).__name__ == "GaussianNB"
+
+
+def test_a_class_that_keeps_types_of_its_own_cannot_be_saved_and_says_so(tmp_path: Path) -> None:
+    offers = {"mine": {"class": "sklearn.neural_network.MLPClassifier", "max_iter": 3, "hidden_layer_sizes": 2}}
+    request = request_for(tmp_path, estimator="mine", rows=400)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        with pytest.raises(ArtifactRejected, match=r"foreign type sklearn\.neural_network.*AdamOptimizer"):
+            fit_version(replace(request, policy=Policy(shap_rows=20, estimators=offers)), silent)
