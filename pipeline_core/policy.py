@@ -1,7 +1,7 @@
 """The limits a team sets, in one place; every knob is listed in ``docs/policy.md``.
 
 A policy is an argument, never a global. ``policy.toml`` in the home folder overrides the defaults, and its table
-``[severity]`` says how bad a finding is, code by code.
+``[severity]`` says how bad a finding is, code by code; its table ``[estimators]`` adds kinds of model.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from math import ceil
 from pathlib import Path
+from typing import Any
 
 from pipeline_core.errors import InvalidDefinition, nearest
 from pipeline_core.records.codes import CODES, SEVERITIES, FindingCode
@@ -22,12 +23,14 @@ NUMBER_MAX = 1e38
 _TABLE = "severity"
 _SHARES = ("_share", "alpha", "threshold", "power", "superiority")
 """Knobs whose name holds one of these are from 0 to 1."""
+_ESTIMATORS, _CLASS = "estimators", "class"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Limits and levels. Shares are 0-1; ``*_effect_min`` are the floors under which drift is not drift.
 
+    ``estimators`` maps a name to the path of a class and its parameters (table ``[estimators]``).
     ``severities`` maps codes of findings to ``error``, ``warning``, ``info`` or ``off`` (table ``[severity]``).
     """
 
@@ -60,6 +63,8 @@ class Policy:
     train_rows_min: int = 200
     shap_rows: int = 2_000
     seed: int = 7
+    leak_alone_min: float = 0.98
+    leak_share_min: float = 0.5
     # the gate
     auc_margin: float = 0.01
     relative_error_margin: float = 0.01
@@ -108,6 +113,8 @@ class Policy:
     relative_performance_margin: float = 0.10
     # how bad a finding is, where a team says otherwise than the door
     severities: Mapping[str, str] = field(default_factory=dict)
+    # estimators that a team adds: by name the path of the class under "class", and its parameters
+    estimators: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def healthy_windows_needed(self) -> int:
@@ -142,10 +149,11 @@ def load_policy(home: Path) -> Policy:
             f"{path} is not valid TOML: {str(error).rstrip('.')}. Mend it, or remove it to use the defaults."
         ) from None
     severities = _severities(path, given.pop(_TABLE, {}))
-    knobs = {f.name for f in fields(Policy)} - {"severities"}
+    estimators = _estimators(path, given.pop(_ESTIMATORS, {}))
+    knobs = {f.name for f in fields(Policy)} - {"severities", "estimators"}
     for name, value in given.items():
         _check_knob(path, name, value, knobs)
-    return Policy(**given, severities=severities)
+    return Policy(**given, severities=severities, estimators=estimators)
 
 
 def _severities(path: Path, table: object) -> dict[str, str]:
@@ -167,6 +175,32 @@ def _severities(path: Path, table: object) -> dict[str, str]:
                 f"{path}: [{_TABLE}] {code} is {severity!r}; a batch without rows is an error always. Remove that line."
             )
     return dict(table)
+
+
+def _estimators(path: Path, table: object) -> dict[str, dict[str, Any]]:
+    """Read ``name = "package.Class"``, or a table ``[estimators.name]`` with ``class`` and parameters."""
+    if not isinstance(table, dict):
+        raise InvalidDefinition(
+            f'{path}: {_ESTIMATORS} is {table!r}; a table [{_ESTIMATORS}] of lines name = "package.Class" is allowed.'
+            " Mend that line."
+        )
+    found: dict[str, dict[str, Any]] = {}
+    for name, told in table.items():
+        offer = {_CLASS: told} if isinstance(told, str) else told
+        kind = offer.get(_CLASS) if isinstance(offer, dict) else None
+        if not name.isidentifier() or not isinstance(kind, str) or not all(p.isidentifier() for p in kind.split(".")):
+            raise InvalidDefinition(
+                f"{path}: [{_ESTIMATORS}] {name} is {told!r}; the path of a class, like"
+                ' "sklearn.ensemble.ExtraTreesClassifier", or a table with class and parameters is allowed, under a name of'
+                " letters, digits and underscores. Mend that line."
+            )
+        for key, value in offer.items():
+            if not isinstance(value, str | int | float | bool):
+                raise InvalidDefinition(
+                    f"{path}: [{_ESTIMATORS}.{name}] {key} is {value!r}; text, a number, true or false is allowed. Mend it."
+                )
+        found[name] = dict(offer)
+    return found
 
 
 def _check_knob(path: Path, name: str, value: object, knobs: set[str]) -> None:

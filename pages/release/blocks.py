@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.release import reads, words
+from pages.release import reads, tried, words
 from pages.ui import charts, panels, release_charts, session, wording
 from pages.ui.panels import Fact
 from pipeline_core.records import ModelVersion, Schema, Stage
@@ -31,6 +31,7 @@ def version(chosen: ModelVersion, schema: Schema) -> None:
         if chosen.stage is Stage.CHALLENGER:
             query = {"challenger": str(chosen.version)}
             panels.link("Open its challenge", "challenge", icon=":material/swords:", query=query)
+    tried.leaks(chosen)
     panels.facts(metric_facts(chosen), key="version_metrics")
     colour = release_charts.stage_colour(chosen)
     left, right = st.columns([5, 4])
@@ -70,3 +71,4 @@ def version(chosen: ModelVersion, schema: Schema) -> None:
             key="version_curves",
             alt=f"ROC, precision-recall and calibration curves of version {chosen.version} on its hold-out",
         )
+    tried.before(chosen, schema)

@@ -6,10 +6,11 @@ from datetime import date
 
 import streamlit as st
 
-from pages.release import words
+from pages.release import options, words
 from pages.release.reads import Shelf
 from pages.ui import session
 from pipeline_core.records import Schema, TimeUnit
+from pipeline_core.stages import training
 
 
 def until_field(schema: Schema, shelf: Shelf) -> str | None:
@@ -33,16 +34,16 @@ def new_run(schema: Schema, shelf: Shelf) -> None:
     """Draw the form of a new run; its button queues the training and the sidebar follows it."""
     policy = session.store().policy
     short = shelf.labelled_rows < policy.train_rows_min
-    with st.form("new_run"):
+    with st.container(border=True, key="new_run"):
         fields = st.columns([4, 3, 2], vertical_alignment="bottom")
         with fields[0]:
-            estimator = st.selectbox(
-                "Estimator", list(words.ESTIMATORS), format_func=words.estimator, key="run_estimator"
-            )
+            offered = training.names(policy.estimators)
+            estimator = st.selectbox("Estimator", offered, format_func=words.estimator, key="run_estimator")
         with fields[1]:
             until = until_field(schema, shelf)
+        asked = options.fields(schema, estimator)
         with fields[2]:
-            start = st.form_submit_button(
+            start = st.button(
                 "Train a version",
                 type="secondary" if shelf.hopeful else "primary",
                 disabled=short,
@@ -52,7 +53,7 @@ def new_run(schema: Schema, shelf: Shelf) -> None:
         st.caption(words.run_defaults(shelf, schema, policy) if not short else words.too_few(shelf, policy))
     if start:
         with session.guard():
-            session.submit("train", schema.model, {"estimator": estimator, "until": until})
+            session.submit("train", schema.model, {"estimator": estimator, "until": until, **asked})
             st.rerun()
 
 

@@ -20,7 +20,7 @@ ESTIMATORS: Mapping[str, str] = {
 
 def estimator(name: str) -> str:
     """Give an estimator with what it is good for."""
-    return ESTIMATORS[name]
+    return ESTIMATORS.get(name, f"{wording.plain(name)} (named by the policy)")
 
 
 def estimator_name(name: str) -> str:

@@ -308,20 +308,35 @@ def _jobs(model_name: str | None, key: str, empty_text: str) -> None:
     with st.container(key=key, gap="xsmall"):
         for job in active:
             waiting = "waiting for the job before it" if job.status is JobStatus.QUEUED else wording.safe(job.message)
-            st.progress(min(max(job.progress, 0.0), 1.0), text=f"**{job_name(job)}** – {waiting}")
+            bar, stop = st.columns([12, 1], vertical_alignment="bottom")
+            bar.progress(min(max(job.progress, 0.0), 1.0), text=f"**{job_name(job)}** – {waiting}")
+            stop.button(
+                "Stop",
+                key=f"{key}_stop_{job.job_id}",
+                on_click=_end,
+                args=(job.job_id,),
+                help="Ends it now. Nothing of it is kept.",
+            )
         if active:
             st.caption("You may leave this page; the work goes on.")
         elif empty_text:
             st.caption(empty_text)
     ended = session.finished_jobs()
     for job in ended:
-        if job.status is JobStatus.FAILED:
+        if job.status is JobStatus.STOPPED:
+            session.tell(f"{job_name(job)} was stopped; nothing of it was kept.", icon=":material/stop_circle:")
+        elif job.status is JobStatus.FAILED:
             st.session_state["complaint"] = (f"{job_name(job)} failed", job.error or "No reason was kept.")
         else:
             said = "" if job.message.strip(" .").lower() == "done" else f" {wording.safe(job.message, length=200)}"
             session.tell(f"{job_name(job)}: done.{said}")
     if ended:
         st.rerun(scope="app")
+
+
+def _end(job_id: str) -> None:
+    with session.later():
+        session.end_job(job_id)
 
 
 def wordmark(theme: str) -> str:

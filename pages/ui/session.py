@@ -267,6 +267,11 @@ def submit(
     return job
 
 
+def end_job(job_id: str) -> None:
+    """End a job and keep nothing of it. Raises PipelineError: call it in ``guard`` or ``later``."""
+    host().worker.end(job_id)
+
+
 def check_soon(model_name: str) -> str:
     """Queue a check after something that it looks at has changed, and say so; one that waits already will do."""
     waiting = (job for job in active_jobs(model_name) if job.verb == "check" and job.status is JobStatus.QUEUED)

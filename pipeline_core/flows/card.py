@@ -62,7 +62,7 @@ def card(store: Store, model: str, *, version: int | None = None) -> ModelCard:
     sections = (
         _purpose(chosen, schema),
         _data(chosen, schema),
-        _columns(schema),
+        _columns(version, schema),
         _metrics(chosen),
         _groups(told, schema),
         _limits(chosen, schema, store.policy),
@@ -123,10 +123,11 @@ _ROLES = {
 }
 
 
-def _columns(schema: Schema) -> CardSection:
+def _columns(version: ModelVersion, schema: Schema) -> CardSection:
+    # versions from before treatments were kept had the plain one of their type
+    done = {t.column: "; ".join((t.treated_as, *t.steps)) for t in version.run.treatments}
     rows = tuple(
-        (column.name, _STEPS[column.type] if column.role is Role.FEATURE else _ROLES[column.role])
-        for column in schema.columns
+        (c.name, done.get(c.name, _STEPS[c.type]) if c.role is Role.FEATURE else _ROLES[c.role]) for c in schema.columns
     )
     said = f"{len(schema.features)} of {len(schema.columns)} columns are features. All that is learned about them is learned on the fitted rows only."
     return CardSection(title="Preprocessing", sentences=(said,), table=CardTable(header=("Column", "Use"), rows=rows))

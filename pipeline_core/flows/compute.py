@@ -2,8 +2,8 @@
 
 A function of a flow that takes a request record and gives a result record is run by ``in_child`` (its own
 interpreter, niced, one thread a library, records as JSON files) or by ``in_process`` (tests). What is
-large goes through files that the request names. ``fit_version`` is that part of ``train``. Neighbours:
-``release`` loads before and saves after. It refuses to open a store.
+large goes through files that the request names. Neighbours: ``fitting`` is that part of ``train``, ``release`` loads before
+and saves after. It refuses to open a store.
 """
 
 from __future__ import annotations
@@ -19,26 +19,15 @@ import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_type_hints
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from sklearn.pipeline import Pipeline
 
 from pipeline_core.errors import ComputeFailed
 from pipeline_core.flows import replies
 from pipeline_core.flows.replies import A, Compute, Progress, Q, Step
-from pipeline_core.policy import Policy
-from pipeline_core.records import Curves, Figure, Role, Schema, dump
-from pipeline_core.stages import artifact, attribution, gate, preprocessing, serving, training
-from pipeline_core.stats.scores import metrics
-from pipeline_core.stats.truth import judged
+from pipeline_core.records import dump
 
-__all__ = ["Compute", "FitRequest", "FitResult", "Progress", "Step", "fit_version", "in_child", "in_process"]
+__all__ = ["Compute", "Progress", "Step", "in_child", "in_process"]
 
 LOGGER = logging.getLogger(__name__)
 NICENESS = 10
@@ -49,126 +38,6 @@ ORPHAN_POLL_S = 0.5
 _THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 _ROOT = Path(__file__).resolve().parents[2]
 _START = "import sys; from pipeline_core.flows.compute import main; sys.exit(main(sys.argv[1]))"
-
-
-# --- training -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitRequest:
-    """What ``fit_version`` needs: the labelled rows as Parquet, and a folder to write into."""
-
-    schema: Schema
-    policy: Policy
-    estimator: str
-    seed: int
-    dataset: Path
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitResult:
-    """What ``fit_version`` made: files and figures of the hold-out.
-
-    Files are the model, its fitted rows, a scored sample of them (``reference``), and the hold-out predictions.
-    ``shap_intervals`` are 95 % intervals of the shares over resamples of the explained rows.
-    """
-
-    artifact: Path
-    artifact_sha256: str
-    fit_rows: Path
-    reference: Path
-    holdout: Path
-    fit_count: int
-    holdout_count: int
-    holdout_from: datetime | None
-    parameters: Mapping[str, Any]
-    metrics: Mapping[str, Figure]
-    curves: Curves
-    shap_shares: Mapping[str, float]
-    shap_intervals: Mapping[str, tuple[float, float]]
-
-
-def fit_version(request: FitRequest, progress: Progress) -> FitResult:
-    """Split, fit, judge and explain one version.
-
-    Parameters
-    ----------
-    request : FitRequest
-        The rows and how to fit them.
-    progress : callable
-        Is told the share done (0-1) and what is being done.
-
-    Returns
-    -------
-    FitResult
-        Shares and intervals by ``column_id``.
-
-    Raises
-    ------
-    NotEnough, InvalidDefinition, NotFound
-        As the stages do.
-    """
-    schema, policy = request.schema, request.policy
-    progress(0.02, "Reading the rows")
-    rows = pq.read_table(request.dataset)
-    cut = training.split(rows, schema, policy)
-    fit_rows, held = rows.filter(pa.array(cut.fit)), rows.filter(pa.array(~cut.fit))
-    target = training.encode(rows.column("label").to_pylist(), schema)
-    progress(0.1, f"Fitting on {fit_rows.num_rows:,} rows")
-    features = serving.frame(fit_rows, schema)
-    pipeline = training.fit(
-        preprocessing.build(schema, request.estimator),
-        features,
-        target[cut.fit],
-        task=schema.task,
-        estimator=request.estimator,
-        seed=request.seed,
-    )
-    progress(0.6, f"Judging on {held.num_rows:,} held-out rows")
-    said = serving.predict(pipeline, held, schema)
-    rows_judged = judged(schema, held.column("label").to_pylist(), said)
-    figures = metrics(rows_judged, seed=request.seed)
-    progress(0.75, "Explaining by SHAP")
-    leaned = attribution.explained(
-        pipeline, features, preprocessing.source_features(pipeline), rows=policy.shap_rows, seed=request.seed
-    )
-    progress(0.95, "Writing the model file")
-    sample = _reference(fit_rows, pipeline, schema, rows=int(policy.reference_rows_max), seed=request.seed)
-    model_file = request.folder / "model.skops"
-    sha256 = artifact.write(pipeline, model_file)
-    return FitResult(
-        artifact=model_file,
-        artifact_sha256=sha256,
-        fit_rows=_written(fit_rows, request.folder / "fit.parquet"),
-        reference=_written(sample, request.folder / "reference.parquet"),
-        holdout=_written(said, request.folder / "holdout.parquet"),
-        fit_count=fit_rows.num_rows,
-        holdout_count=held.num_rows,
-        holdout_from=cut.holdout_from,
-        parameters=training.parameters(pipeline),
-        metrics=figures,
-        curves=gate.curves_of(rows_judged),
-        shap_shares=leaned.shares,
-        shap_intervals=leaned.intervals,
-    )
-
-
-def _reference(fitted: pa.Table, pipeline: Pipeline, schema: Schema, *, rows: int, seed: int) -> pa.Table:
-    """Draw fitted rows, with what the pipeline says about them: the rows that windows are looked at against."""
-    chosen = np.arange(fitted.num_rows)
-    if len(chosen) > rows:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(chosen), size=rows, replace=False))
-    drawn = fitted.take(pa.array(chosen))
-    said = serving.predict(pipeline, drawn, schema)
-    kept = [c.column_id for c in schema.columns if c.role in {Role.FEATURE, Role.PROTECTED}]
-    table = drawn.select(["event_at", *(name for name in kept if name in drawn.column_names), "label"])
-    return table.append_column("prediction", said.column("prediction")).append_column("score", said.column("score"))
-
-
-def _written(table: pa.Table, path: Path) -> Path:
-    pq.write_table(table, path, compression="zstd")
-    return path
 
 
 # --- the parent's side --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import PipelineError
 from pipeline_core.flows.looking import FAILED, ExamineRequest, ExamineResult, Look, examine
 from pipeline_core.flows.replies import Compute, Progress
+from pipeline_core.flows.versions import named_types
 from pipeline_core.flows.watched import Cut, Watched
 from pipeline_core.policy import Policy
 from pipeline_core.records import AlertLevel, Examination, Role, WindowReport
@@ -175,6 +176,7 @@ def _request(engine: DuckEngine, desk: _Desk, left: Mapping[int, WindowReport]) 
         policy=store.policy,
         seed=champion.run.seed,
         artifact=store.artifacts.path(champion.artifact_sha256),
+        types=named_types(store, champion),
         artifact_sha256=champion.artifact_sha256,
         reference=reference,
         shares={ids[name]: share for name, share in champion.shap_shares.items() if name in ids},

@@ -68,7 +68,8 @@ class Look:
 class ExamineRequest:
     """What ``examine`` needs: model file, sample of fitted rows, shares by ``column_id``, and the windows.
 
-    ``calendar`` are the columns that only say when a row happened; ``calibration`` is that of the hold-out.
+    ``types``: what the policy lets a model file hold beside the house's own types. ``calendar`` are the columns that only say
+    when a row happened; ``calibration`` is that of the hold-out.
     """
 
     schema: Schema
@@ -81,6 +82,7 @@ class ExamineRequest:
     calibration: tuple[tuple[float, float], ...]
     calendar: tuple[str, ...]
     looks: tuple[Look, ...]
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,7 @@ def examine(request: ExamineRequest, progress: Progress) -> ExamineResult:
     ArtifactRejected
         The model file is not what the registry says.
     """
-    pipeline = artifact.read(request.artifact, request.artifact_sha256)
+    pipeline = artifact.read(request.artifact, request.artifact_sha256, also=request.types)
     fitted = pq.read_table(request.reference).sort_by("event_at")
     found: list[Examination] = []
     for number, look in enumerate(request.looks):

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import pyarrow.parquet as pq
 
 from pipeline_core.engines.duck import DuckEngine
 from pipeline_core.errors import Stale
 from pipeline_core.flows import datasets, overlaps
-from pipeline_core.flows.compute import Compute, FitRequest, FitResult, Progress, fit_version, in_child
+from pipeline_core.flows.compute import Compute, Progress, in_child
 from pipeline_core.flows.evidence import evidence
+from pipeline_core.flows.fitting import FitRequest, FitResult, fit_version, unfitted
 from pipeline_core.flows.times import parse_time
 from pipeline_core.flows.verdicts import challenge
 from pipeline_core.flows.versions import code_version, loaded, package_versions
@@ -28,6 +31,7 @@ from pipeline_core.records import (
     DatasetVersion,
     ModelVersion,
     Promotion,
+    Recipe,
     Run,
     Schema,
     Stage,
@@ -50,18 +54,30 @@ DEFAULT_ESTIMATOR = training.DEFAULT_ESTIMATOR
 ESTIMATORS = tuple(training.ESTIMATORS)
 
 
+class RecipeOptions(TypedDict, total=False):
+    """How a version is to be fitted, as ``Recipe`` has it; what is left out keeps its default."""
+
+    estimator: str
+    settings: Mapping[str, Any]
+    class_weight: str
+    folds: int
+    candidates: int
+    calibration: str
+    treatments: Mapping[str, str]
+
+
 # --- train --------------------------------------------------------------------------------------
 
 
-def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
+def train(
     store: Store,
     model: str,
     *,
-    estimator: str = DEFAULT_ESTIMATOR,
     until: datetime | date | str | float | None = None,
     dataset: str | None = None,
     progress: Progress | None = None,
     compute: Compute = in_child,
+    **options: Unpack[RecipeOptions],
 ) -> ModelVersion:
     """Fit a pipeline on accepted, labelled rows and enrol it as challenger.
 
@@ -71,8 +87,6 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
         The home.
     model : str
         The model's name.
-    estimator : str
-        A name of ``ESTIMATORS``.
     until : datetime, date, str or float, optional
         Only rows before this time; as ``parse_time`` takes it.
     dataset : str, optional
@@ -81,6 +95,10 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
         Is told the share done (0-1) and what is being done.
     compute : callable
         Where the heavy part runs: ``compute.in_child``, or ``compute.in_process`` in tests.
+    **options
+        How it is fitted: ``estimator`` (of ``ESTIMATORS``, or one that the policy names), ``settings`` of it,
+        ``class_weight`` (none, balanced), ``folds`` of a cross-validation, ``candidates`` of a search, ``calibration`` (none,
+        isotonic, sigmoid), ``treatments`` of number columns (category, log).
 
     Returns
     -------
@@ -89,7 +107,7 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
     Raises
     ------
     NotFound
-        No such model, estimator or dataset.
+        No such model, dataset, estimator, setting or column.
     Refused
         The dataset can no longer be read as it was.
     NotEnough
@@ -100,7 +118,8 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
         The child process died.
     """
     schema = store.models.schema(model)
-    training.known(estimator)
+    recipe = Recipe(**options)
+    unfitted(schema, recipe, store.policy)  # what cannot be is said before anything is read
     before = parse_time(until, schema)
     started_at, began = store.now(), time.monotonic()
     with store.work_dir() as work:
@@ -110,7 +129,7 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
         request = FitRequest(
             schema=schema,
             policy=store.policy,
-            estimator=estimator,
+            recipe=recipe,
             seed=int(store.policy.seed),
             dataset=rows,
             folder=work,
@@ -118,13 +137,19 @@ def train(  # ruff: ignore[too-many-arguments] - one training, asked for whole
         result = compute(fit_version, request, progress=progress)
         run = Run(
             run_id=f"run-{uuid.uuid4().hex[:12]}",
-            estimator=estimator,
+            estimator=recipe.estimator,
             parameters=result.parameters,
             seed=request.seed,
             code_version=code_version(),
             packages=package_versions(),
             started_at=started_at,
             duration_s=round(time.monotonic() - began, 3),
+            recipe=recipe,
+            cross_validation=result.cross_validation,
+            search=result.search,
+            calibration=result.calibration,
+            warnings=result.warnings,
+            treatments=result.treatments,
         )
         made = _Made(
             drawn=drawn,

@@ -25,7 +25,10 @@ from pipeline_core.stats.truth import judged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemeasureRequest:
-    """What ``remeasure`` needs: the dataset as Parquet, how it was split, the model file, and where to write hashes."""
+    """What ``remeasure`` needs: the dataset as Parquet, how it was split, the model file, and where to write hashes.
+
+    ``types``: what the file may hold beside the house's own, as the policy names it.
+    """
 
     schema: Schema
     artifact: Path
@@ -34,6 +37,7 @@ class RemeasureRequest:
     dataset: Dataset
     seed: int
     fitted: Path
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ def remeasure(request: RemeasureRequest, progress: Progress) -> Remeasured:
     fit_rows, kept = rows.filter(pa.array(~held)), rows.filter(pa.array(held))
     overlaps.write(fit_rows, schema, request.fitted)
     progress(0.4, f"Judging on {kept.num_rows:,} held-out rows")
-    pipeline = artifact.read(request.artifact, request.artifact_sha256)
+    pipeline = artifact.read(request.artifact, request.artifact_sha256, also=request.types)
     figures: Mapping[str, Figure] = {}
     if kept.num_rows:
         said = serving.predict(pipeline, kept, schema)

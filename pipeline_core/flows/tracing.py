@@ -18,6 +18,7 @@ from pipeline_core.flows.compute import Compute, Progress, in_child
 from pipeline_core.flows.evidence import evidence
 from pipeline_core.flows.lineage import asked, lineage
 from pipeline_core.flows.remeasuring import Remeasured, RemeasureRequest, remeasure
+from pipeline_core.flows.versions import named_types
 from pipeline_core.records import (
     BatchReport,
     Decision,
@@ -171,6 +172,7 @@ def _version(store: Store, version: ModelVersion, rows: Path, *, compute: Comput
         dataset=version.dataset,
         seed=version.run.seed,
         fitted=rows.with_name("fitted.parquet"),
+        types=named_types(store, version),
     )
     try:
         found = compute(remeasure, request)

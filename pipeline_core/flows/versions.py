@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from pipeline_core.records import ModelVersion
 from pipeline_core.stages import artifact
+from pipeline_core.stages.training import named
 from pipeline_core.store.home import Store
 
 LOADED_MAX = 8
@@ -47,12 +48,37 @@ def loaded(store: Store, version: ModelVersion) -> Pipeline:
     ArtifactRejected
         The file is not what the registry says it is.
     """
-    return _read(store.artifacts.path(version.artifact_sha256), version.artifact_sha256)
+    path = store.artifacts.path(version.artifact_sha256)
+    return _read(path, version.artifact_sha256, named_types(store, version))
 
 
 @lru_cache(maxsize=LOADED_MAX)
-def _read(path: Path, sha256: str) -> Pipeline:
-    return artifact.read(path, sha256)
+def _read(path: Path, sha256: str, also: tuple[str, ...]) -> Pipeline:
+    return artifact.read(path, sha256, also=also)
+
+
+def named_types(store: Store, version: ModelVersion) -> tuple[str, ...]:
+    """Say which type beside the house's own a version's file may hold: the one that the policy names for its estimator.
+
+    Parameters
+    ----------
+    store : Store
+        The home, with its policy.
+    version : ModelVersion
+        Whose file.
+
+    Returns
+    -------
+    tuple of str
+        Empty for the estimators of the house.
+
+    Raises
+    ------
+    InvalidDefinition
+        The policy names a class that is not installed here.
+    """
+    offers, estimator = store.policy.estimators, version.run.estimator
+    return named.types({estimator: offers[estimator]}) if estimator in offers else ()
 
 
 @cache

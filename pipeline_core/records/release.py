@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from pipeline_core.records.fairness import BiasAudit
-from pipeline_core.records.intake import BatchReport
+from pipeline_core.records.intake import BatchReport, Finding
 from pipeline_core.records.lineage import DatasetVersion
+from pipeline_core.records.training import Calibration, CrossValidation, Recipe, Search, Treatment
 from pipeline_core.records.words import Decision, Figure, Measured, NotMeasured, Stage
 
 
@@ -51,7 +52,11 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """How a version was made: enough to make it again."""
+    """How a version was made: enough to make it again.
+
+    ``recipe`` is what was asked for (None: made before there was one); ``warnings`` are features that look as if they
+    knew the target; ``treatments`` say what the pipeline does to each column.
+    """
 
     run_id: str
     estimator: str
@@ -61,6 +66,12 @@ class Run:
     packages: Mapping[str, str]
     started_at: datetime
     duration_s: float
+    recipe: Recipe | None = None
+    cross_validation: CrossValidation | None = None
+    search: Search | None = None
+    calibration: Calibration | None = None
+    warnings: tuple[Finding, ...] = ()
+    treatments: tuple[Treatment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pipeline_core.service import lineage_lines
 from pipeline_core.service.audit_lines import AUDIT_WRITERS
 from pipeline_core.service.terminal import Content, cell, day, figure, plain, table
+from pipeline_core.service.training_lines import trained
 from pipeline_core.service.verdict_lines import audit, beside, override
 
 FEATURES_SHOWN = 5
@@ -53,17 +54,6 @@ def _define(content: Content) -> list[str]:
     ]
     said += table(("column", "type", "role"), ((c["name"], c["type"], c["role"]) for c in columns))
     return [*said, *_batch(content["batch"])]
-
-
-def _train(content: Content) -> list[str]:
-    dataset = content["dataset"]
-    said = [
-        f"Version {content['version']} ({content['run']['estimator']}) trained on {dataset['fit_rows']:,} rows, "
-        f"held out {dataset['holdout_rows']:,}, in {content['run']['duration_s']:.1f} s",
-    ]
-    said += [f"  {name}: {figure(value)}" for name, value in content["metrics"].items()]
-    top = sorted(content["shap_shares"].items(), key=lambda item: -item[1])[:FEATURES_SHOWN]
-    return [*said, "  most important: " + ", ".join(f"{plain(name)} {share:.1%}" for name, share in top)]
 
 
 def _challenge(content: Content) -> list[str]:
@@ -298,7 +288,7 @@ WRITERS: Mapping[str, Callable[[Content], list[str]]] = {
     "readmit": _batch,
     "discard": _batch,
     "restore": _restore,
-    "train": _train,
+    "train": trained,
     "challenge": _challenge,
     "shadow": _shadow,
     "promote": _promotion,

@@ -6,27 +6,23 @@ Neighbours: ``verbs`` puts them into the one table, ``flows.release`` does them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from pipeline_core.errors import InvalidDefinition
 from pipeline_core.flows import card, datasets, dismissing, release, shadow, tracing
 from pipeline_core.flows.lineage import lineage
 from pipeline_core.records import Decision, LineageCheck, dump
 from pipeline_core.service.asking import Call, Option, Verb
+from pipeline_core.stages import training
 from pipeline_core.stages.registry import Override
 from pipeline_core.store.home import Store
 
 
 def _train(store: Store, call: Call) -> object:
-    estimator = call.arguments.get("estimator") or release.DEFAULT_ESTIMATOR
-    until = call.arguments.get("until")
-    return release.train(
-        store,
-        call.model,
-        estimator=estimator,
-        until=until,
-        dataset=call.arguments.get("dataset"),
-        progress=call.progress,
-    )
+    given = {name: call.arguments[option] for option, name in _RECIPE.items() if call.arguments.get(option)}
+    options = cast("release.RecipeOptions", given)
+    until, dataset = call.arguments.get("until"), call.arguments.get("dataset")
+    return release.train(store, call.model, until=until, dataset=dataset, progress=call.progress, **options)
 
 
 def _challenge(store: Store, call: Call) -> object:
@@ -102,6 +98,17 @@ def _card(store: Store, call: Call) -> object:
     return card.card(store, call.model, version=call.arguments.get("version"))
 
 
+_RECIPE: Mapping[str, str] = {
+    "estimator": "estimator",
+    "set": "settings",
+    "class-weight": "class_weight",
+    "folds": "folds",
+    "search": "candidates",
+    "calibrate": "calibration",
+    "treat": "treatments",
+}
+"""Option of ``train`` -> field of ``Recipe``."""
+
 _BY = Option(help="who decides", required=True)
 _REASON = Option(help="why, in a sentence", required=True)
 _VERSION = Option(kind="whole", help="the version", required=True)
@@ -111,7 +118,15 @@ RELEASE: Mapping[str, Verb] = {
         run=_train,
         long=True,
         options={
-            "estimator": Option(help="the kind of model", choices=tuple(release.ESTIMATORS)),
+            "estimator": Option(
+                help=f"the kind of model: {', '.join(release.ESTIMATORS)}, or one that the policy names"
+            ),
+            "set": Option(kind="pairs", help="a setting of the estimator, max_iter=300; may stand several times"),
+            "class-weight": Option(help="how rare classes count", choices=training.CLASS_WEIGHTS),
+            "folds": Option(kind="whole", help="parts of the fitted rows to cross-validate on, by time (2 to 20)"),
+            "search": Option(kind="whole", help="settings to try on the folds before the fit (up to 200)"),
+            "calibrate": Option(help="map the probabilities where that helps", choices=training.CALIBRATIONS),
+            "treat": Option(kind="pairs", help="what is done to a column of numbers, COLUMN=category or COLUMN=log"),
             "until": Option(help="use rows before this event time only"),
             "dataset": Option(help="use the rows of this dataset, like d-2 (dataset MODEL makes one)"),
         },

@@ -26,6 +26,7 @@ from pipeline_core.store.home import Store
 
 LOG = logging.getLogger(__name__)
 UPDATES_PER_S = 4
+STOPPED = "Stopped by a person; nothing was kept."
 
 
 class Worker:
@@ -43,6 +44,7 @@ class Worker:
         self._waiting: dict[str, Future[Answer]] = {}
         self._order = threading.Lock()  # a job is queued by submit or by start, not by both
         self._thread: threading.Thread | None = None
+        self._unwanted: set[str] = set()
         self._stopping = threading.Event()
 
     @property
@@ -121,6 +123,32 @@ class Worker:
             self._send_away(job.job_id)
         return waiting.result()
 
+    def end(self, job_id: str) -> None:
+        """End a job that is queued or running, and keep nothing of it.
+
+        Parameters
+        ----------
+        job_id : str
+            Which; one that has ended already stays as it is.
+
+        Raises
+        ------
+        NotFound
+            There is no such job.
+        """
+        with self._order:
+            status = self._store.jobs.get(job_id).status
+            if status not in {JobStatus.QUEUED, JobStatus.RUNNING}:
+                return
+            self._unwanted.add(job_id)
+        if status is JobStatus.RUNNING:
+            compute.stop_children()  # the job of this worker's thread is the only one that has any
+        else:
+            self._stopped(job_id)
+
+    def _stopped(self, job_id: str) -> None:
+        self._store.jobs.update(job_id, status=JobStatus.STOPPED, ended_at=self._store.now(), message=STOPPED)
+
     def _enqueue(
         self,
         verb: str,
@@ -181,6 +209,9 @@ class Worker:
                     waiting.set_exception(ComputeFailed("The worker ended in this job. Start the app again."))
 
     def _one(self, job_id: str, waiting: Future[Answer] | None) -> None:
+        if job_id in self._unwanted:
+            self._drop(job_id, waiting)
+            return
         job = self._store.jobs.update(
             job_id, status=JobStatus.RUNNING, started_at=self._store.now(), message="Starting"
         )
@@ -194,6 +225,9 @@ class Worker:
                 progress=self._teller(job.job_id),
             )
         except PipelineError as error:
+            if job_id in self._unwanted:
+                self._drop(job_id, waiting)
+                return
             self._fail(job, f"{error.headline}. {error.message}", error=error, waiting=waiting)
         except Exception as error:
             # the thread outlives a bug in a verb: the row names it, the log tells it whole
@@ -217,6 +251,15 @@ class Worker:
             if waiting is not None:
                 waiting.set_result(answer)
 
+    def _drop(self, job_id: str, waiting: Future[Answer] | None) -> None:
+        """Forget a job that nobody wants any more; what it did was in no transaction yet."""
+        self._unwanted.discard(job_id)
+        try:
+            self._stopped(job_id)
+        finally:
+            if waiting is not None:
+                waiting.set_exception(ComputeFailed(f"{STOPPED} Ask again to start it from the beginning."))
+
     def _fail(self, job: Job, text: str, *, error: Exception, waiting: Future[Answer] | None) -> None:
         try:
             self._store.jobs.update(job.job_id, status=JobStatus.FAILED, ended_at=self._store.now(), error=text)
@@ -239,6 +282,8 @@ class Worker:
             nonlocal last
             if self._stopping.is_set():  # a child that was started while stop ended the others ends here
                 raise ComputeFailed("The app was stopped. Start it and ask again.")
+            if job_id in self._unwanted:
+                raise ComputeFailed(STOPPED)
             now = time.monotonic()
             if now - last >= 1 / UPDATES_PER_S:
                 last = now

@@ -42,6 +42,7 @@ __all__ = [
     "metrics",
     "paired",
     "paired_means",
+    "primary",
     "scored",
 ]
 
@@ -114,6 +115,24 @@ def metrics(rows: Scored, *, seed: int | None, names: Sequence[str] | None = Non
         low, high = percentile_interval(repeats)
         found[name] = Measured(value=value, low=low, high=high, rows=rows.rows)
     return found
+
+
+def primary(rows: Scored, *, seed: int) -> Figure:
+    """Measure the one metric of the task that decides, with its 95 % interval, as ``metrics`` does without the others.
+
+    Parameters
+    ----------
+    rows : Scored
+        Truth and predictions.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Figure
+    """
+    name = PRIMARY[rows.task]
+    return metrics(rows, seed=seed, names=(name,))[name]
 
 
 def paired(metric: str, first: Scored, second: Scored, *, seed: int) -> Difference:

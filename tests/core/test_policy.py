@@ -29,6 +29,14 @@ def test_a_table_says_how_bad_a_finding_is(tmp_path: Path) -> None:
     assert load(Policy, dump(policy)) == policy
 
 
+def test_a_table_names_estimators_with_their_parameters(tmp_path: Path) -> None:
+    text = '[estimators]\none = "a.b.C"\n[estimators.two]\nclass = "d.E"\nn = 3\n'
+    (tmp_path / "policy.toml").write_text(text, encoding="utf-8")
+    policy = load_policy(tmp_path)
+    assert policy.estimators == {"one": {"class": "a.b.C"}, "two": {"class": "d.E", "n": 3}}
+    assert load(Policy, dump(policy)) == policy
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -47,6 +55,12 @@ def test_a_table_says_how_bad_a_finding_is(tmp_path: Path) -> None:
         ("[severity]\nimputd = 'error'", "[severity] names 'imputd', which is no finding. Did you mean 'imputed'?"),
         ("[severity]\nimputed = 'fatal'", "imputed is 'fatal'; error, warning, info, off are allowed"),
         ("[severity]\nimputed = true", "imputed is True; error, warning, info, off are allowed"),
+        ("estimators = 1", "a table [estimators] of lines"),
+        ("[estimators]\nmine = 3", "[estimators] mine is 3; the path of a class"),
+        ("[estimators]\n'my own' = 'a.B'", "under a name of letters, digits and underscores"),
+        ("[estimators]\nmine = 'a b.C'", "the path of a class"),
+        ("[estimators.mine]\nn = 3", "or a table with class and parameters"),
+        ("[estimators.mine]\nclass = 'a.B'\nn = [1]", "[estimators.mine] n is [1]; text, a number"),
         ("[severity]\nno_rows = 'off'", "a batch without rows is an error always"),
     ],
 )

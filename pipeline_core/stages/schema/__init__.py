@@ -7,9 +7,9 @@ they knew the target.
 
 from __future__ import annotations
 
-from pipeline_core.stages.schema.leakage import suspects
+from pipeline_core.stages.schema.leakage import Look, look, suspects
 from pipeline_core.stages.schema.learning import learn
 from pipeline_core.stages.schema.proposal import DefineRequest, propose
 from pipeline_core.stages.schema.suggestion import ColumnGuess, Suggestion, suggest
 
-__all__ = ["ColumnGuess", "DefineRequest", "Suggestion", "learn", "propose", "suggest", "suspects"]
+__all__ = ["ColumnGuess", "DefineRequest", "Look", "Suggestion", "learn", "look", "propose", "suggest", "suspects"]

@@ -84,10 +84,19 @@ class _Target:
     name: str
     values: Floats
     is_number: bool
+    suspect_min: float
 
     @property
     def figure(self) -> str:
         return "R²" if self.is_number else "AUC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a look for leaks found: findings, and the AUC (classes) or R² (numbers) of each feature alone, by name."""
+
+    findings: tuple[Finding, ...]
+    alone: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,21 +150,52 @@ def find(
     -------
     tuple of Finding
     """
+    return look(features, answers, target=target, task=task).findings
+
+
+def look(
+    features: Mapping[str, pa.ChunkedArray],
+    answers: pa.ChunkedArray,
+    *,
+    target: str,
+    task: Task,
+    suspect_min: float = SUSPECT_MIN,
+) -> Look:
+    """Say which columns look as if they knew another, and how well each knows it alone.
+
+    Parameters
+    ----------
+    features : mapping of str to pa.ChunkedArray
+        By display name; times are passed over.
+    answers : pa.ChunkedArray
+        The target's values.
+    target : str
+        Its name.
+    task : Task
+        What the model predicts.
+    suspect_min : float
+        AUC (classes) or R² (numbers) of a single feature from which on it is a suspect.
+
+    Returns
+    -------
+    Look
+    """
     kept = _sample(answers)
     features = {name: c for name, c in features.items() if not pa.types.is_temporal(c.type)}
     figures: dict[str, float] = {}
     found: list[Finding] = []
     if len(kept) >= ROWS_MIN:
         columns = {name: column.take(pa.array(kept)) for name, column in features.items()}
-        answer = _answer(answers.take(pa.array(kept)), target=target, task=task)
+        answer = _answer(answers.take(pa.array(kept)), target=target, task=task, suspect_min=suspect_min)
         figures = {name: _alone(column, answer) for name, column in columns.items()}
-        strong = sorted((n for n in figures if figures[n] >= SUSPECT_MIN), key=lambda n: -figures[n])
+        strong = sorted((n for n in figures if figures[n] >= suspect_min), key=lambda n: -figures[n])
         found.extend(_decides(name, figures[name], answer) for name in strong)
         rest = {n: numbers(c) for n, c in columns.items() if n not in strong and is_number(c.type)}
         found.extend(_together(rest, answer))
     named = {f.column for f in found}
-    found.extend(_hint(n, figures.get(n), target) for n in features if n not in named and _speaks(n, target))
-    return tuple(found)
+    hinted = (n for n in features if n not in named and _speaks(n, target))
+    found.extend(_hint(n, figures.get(n), target, suspect_min) for n in hinted)
+    return Look(findings=tuple(found), alone=figures)
 
 
 def _sample(answers: pa.ChunkedArray) -> Codes:
@@ -168,11 +208,11 @@ def _sample(answers: pa.ChunkedArray) -> Codes:
     return places
 
 
-def _answer(answers: pa.ChunkedArray, *, target: str, task: Task) -> _Target:
+def _answer(answers: pa.ChunkedArray, *, target: str, task: Task, suspect_min: float) -> _Target:
     if task is Task.REGRESSION:
-        return _Target(name=target, values=numbers(answers), is_number=True)
+        return _Target(name=target, values=numbers(answers), is_number=True, suspect_min=suspect_min)
     classes = answers.combine_chunks().dictionary_encode().indices.to_numpy()
-    return _Target(name=target, values=classes.astype(np.float64), is_number=False)
+    return _Target(name=target, values=classes.astype(np.float64), is_number=False, suspect_min=suspect_min)
 
 
 def _alone(column: pa.ChunkedArray, answer: _Target) -> float:
@@ -188,7 +228,7 @@ def _together(columns: dict[str, Floats], answer: _Target) -> Iterator[Finding]:
     if answer.is_number:
         groups = list(_equal_pairs(columns, answer.values)) or list(_equal_sum(columns, answer.values))
     elif answer.values.max() <= 1:
-        groups = list(_ranking_pairs(columns, answer.values == 1))
+        groups = list(_ranking_pairs(columns, answer.values == 1, answer.suspect_min))
     else:
         groups = []
     seen: set[str] = set()
@@ -232,16 +272,16 @@ def _equal_sum(columns: dict[str, Floats], target: Floats) -> Iterator[_Group]:
             yield _Group(names=parts, figure=share, how="the sum (or difference)")
 
 
-def _ranking_pairs(columns: dict[str, Floats], truth: npt.NDArray[np.bool_]) -> Iterator[_Group]:
+def _ranking_pairs(columns: dict[str, Floats], truth: npt.NDArray[np.bool_], suspect_min: float) -> Iterator[_Group]:
     for names in combinations(columns, 2):
         a, b = (columns[name] for name in names)
         known = np.flatnonzero(~np.isnan(a) & ~np.isnan(b) & (b != 0))
         few = known[:: max(1, len(known) // _PROBE_ROWS)]
         for how, make in _RANKS:
-            if _rank(make, a[few], b[few], truth[few]) < SUSPECT_MIN - _PROBE_SLACK:
+            if _rank(make, a[few], b[few], truth[few]) < suspect_min - _PROBE_SLACK:
                 continue
             figure = _rank(make, a[known], b[known], truth[known])
-            if figure >= SUSPECT_MIN:
+            if figure >= suspect_min:
                 yield _Group(names=names, figure=figure, how=how)
                 break
 
@@ -267,10 +307,10 @@ def _decides(name: str, figure: float, answer: _Target) -> Finding:
         severity=Severity.WARNING,
         message=(
             f"Column {name!r} alone nearly decides the target {answer.name!r}: {answer.figure} {figure:.3f} on"
-            f" {len(answer.values):,} rows; from {SUSPECT_MIN} on a feature is held for a copy of the answer. {_ADVICE}"
+            f" {len(answer.values):,} rows; from {answer.suspect_min} on a feature is held for a copy of the answer. {_ADVICE}"
         ),
         value=figure,
-        allowed=f"{answer.figure} below {SUSPECT_MIN}",
+        allowed=f"{answer.figure} below {answer.suspect_min}",
         rule=_RULE,
     )
 
@@ -292,8 +332,8 @@ def _in_group(name: str, group: _Group, answer: _Target) -> Finding:
     )
 
 
-def _hint(name: str, figure: float | None, answer: str) -> Finding:
-    alone = "" if figure is None else f" (alone it reaches {figure:.2f}, {SUSPECT_MIN} would be a suspect)"
+def _hint(name: str, figure: float | None, answer: str, suspect_min: float) -> Finding:
+    alone = "" if figure is None else f" (alone it reaches {figure:.2f}, {suspect_min} would be a suspect)"
     return Finding(
         code=CODE,
         column=name,

@@ -10,19 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from pipeline_core.errors import ComputeFailed, NotEnough
 from pipeline_core.flows import compute
 from pipeline_core.policy import Policy
-from pipeline_core.records import Measured, NotMeasured, Task, TimeUnit
-from pipeline_core.stages import artifact, serving
-from tests.core import modelling
 
 POLICY = Policy(shap_rows=50)
 
@@ -71,16 +66,6 @@ def step(request: Ask, progress: compute.Progress) -> Told:
         threads=os.environ.get("OMP_NUM_THREADS"),
         process=os.getpid(),
         path=request.path,
-    )
-
-
-def request_for(
-    tmp_path: Path, task: Task = Task.BINARY, *, rows: int = 300, estimator: str = "lightgbm"
-) -> compute.FitRequest:
-    dataset = tmp_path / "dataset.parquet"
-    pq.write_table(modelling.rows(rows, task), dataset)
-    return compute.FitRequest(
-        schema=modelling.schema(task), policy=POLICY, estimator=estimator, seed=7, dataset=dataset, folder=tmp_path
     )
 
 
@@ -199,57 +184,3 @@ def test_the_childs_side_writes_an_answer_or_a_known_error(
     os.close(kept)
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     assert lines == [{"share": 0.5, "message": f"Half way — {how}"} for how in ("add", "known")]
-
-
-# --- the step of train --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("task", modelling.TASKS)
-def test_a_version_is_fitted_judged_and_explained(task: Task, tmp_path: Path) -> None:
-    heard: list[float] = []
-    result = compute.fit_version(request_for(tmp_path, task), lambda share, _message: heard.append(share))
-    assert (result.fit_count, result.holdout_count) == (240, 60)
-    assert result.holdout_from == datetime(2025, 1, 2, tzinfo=UTC)
-    assert heard == sorted(heard)
-    assert pq.read_metadata(result.fit_rows).num_rows == 240
-    held = pq.read_table(result.holdout)
-    assert held["row_number"].to_pylist() == list(range(240, 300))
-    pipeline = artifact.read(result.artifact, result.artifact_sha256)
-    schema = modelling.schema(task)
-    again = serving.predict(pipeline, modelling.rows(300, task).slice(240), schema)
-    assert again["score"].to_pylist() == held["score"].to_pylist()
-    assert sum(result.shap_shares.values()) == pytest.approx(1)
-    assert next(iter(result.metrics)) in {"auc", "auc_macro", "rmse"}
-    assert bool(result.curves.roc) is (task is not Task.REGRESSION)
-    assert result.parameters["n_estimators"] == 150
-
-
-def test_the_child_makes_the_same_version(tmp_path: Path) -> None:
-    (tmp_path / "here").mkdir()
-    (tmp_path / "there").mkdir()
-    here = compute.in_process(compute.fit_version, request_for(tmp_path / "here"))
-    there = compute.in_child(compute.fit_version, request_for(tmp_path / "there"))
-    assert there.artifact.parent == tmp_path / "there"
-    assert there.metrics == here.metrics
-    assert there.curves == here.curves
-    assert there.shap_shares == pytest.approx(here.shap_shares, abs=1e-12)
-    assert there.parameters == here.parameters
-    assert (there.holdout_from, there.fit_count) == (here.holdout_from, here.fit_count)
-
-
-def test_a_hold_out_of_one_class_still_trains(tmp_path: Path) -> None:
-    request = request_for(tmp_path)
-    rows = pq.read_table(request.dataset)
-    labels = [*rows["label"].to_pylist()[:240], *["no"] * 60]
-    pq.write_table(rows.set_column(rows.schema.get_field_index("label"), "label", [labels]), request.dataset)
-    result = compute.in_process(compute.fit_version, request)
-    assert result.metrics["auc"] == NotMeasured(reason="only one class among 60 rows with known truth")
-    assert isinstance(result.metrics["accuracy"], Measured)
-
-
-def test_without_event_time_the_hashed_rows_are_held_out(tmp_path: Path) -> None:
-    request = replace(request_for(tmp_path), schema=modelling.schema(unit=TimeUnit.NONE))
-    result = compute.in_process(compute.fit_version, request)
-    assert result.holdout_from is None
-    assert result.fit_count + result.holdout_count == 300
-    assert 40 < result.holdout_count < 80

@@ -56,7 +56,6 @@ def test_an_unknown_verb_names_the_nearest() -> None:
         ("train", None, {}, "none was named"),
         ("receive", "m", {}, "none was given"),
         ("train", "m", {"estimatr": "x"}, "Did you mean 'estimator'"),
-        ("train", "m", {"estimator": "logistic"}, "Did you mean 'logistic_regression'"),
         ("promote", "m", {"version": "1", "by": "Ada", "reason": "x"}, "kind whole"),
         ("promote", "m", {"version": True, "by": "Ada", "reason": "x"}, "kind whole"),
         ("promote", "m", {"version": 1, "reason": "x"}, "--by is missing"),

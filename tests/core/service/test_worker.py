@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from pipeline_core.errors import ComputeFailed, NotFound, StoreBroken
+from pipeline_core.flows import compute
 from pipeline_core.records import Job, JobStatus
-from pipeline_core.service import host, verbs
+from pipeline_core.service import host, verbs, worker
 from pipeline_core.service.asking import Call, Verb
 from pipeline_core.service.host import Host
 from pipeline_core.service.verbs import Answer
 from pipeline_core.store.home import Store
+from tests.core.flows import test_compute
 from tests.core.service.conftest import DEFINE, Files
 
 
@@ -23,7 +25,7 @@ def ended(held: Host, job: Job, *, within_s: float = 30) -> Job:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         now = held.store.jobs.get(job.job_id)
-        if now.status in {JobStatus.DONE, JobStatus.FAILED}:
+        if now.status in {JobStatus.DONE, JobStatus.FAILED, JobStatus.STOPPED}:
             return now
         time.sleep(0.02)
     raise AssertionError(f"job still {now.status} after {within_s} s")
@@ -219,3 +221,48 @@ def test_what_happens_to_the_file_afterwards_does_not_reach_the_job(held: Host, 
     held.worker.start()
     assert ended(held, job).status is JobStatus.DONE
     assert held.store.models.statuses()[0].rows == 800
+
+
+# --- a person's stop ----------------------------------------------------------------------------
+
+
+def test_a_running_job_is_stopped_with_its_child_and_nothing_is_kept(held, monkeypatch: pytest.MonkeyPatch) -> None:
+    def long(*_: object, progress, **__: object) -> None:
+        begun.set()
+        compute.in_child(test_compute.step, test_compute.Ask(how="sleep"), progress=progress)
+
+    begun = threading.Event()
+    monkeypatch.setattr(worker, "carry_out", long)
+    job = held.worker.submit("status", None)
+    assert begun.wait(60)
+    while not compute._CHILDREN:
+        time.sleep(0.01)
+    held.worker.end(job.job_id)
+    done = ended(held, job)
+    assert (done.status, done.message, done.error) == (JobStatus.STOPPED, worker.STOPPED, None)
+    assert not compute._CHILDREN
+    monkeypatch.undo()
+    assert ended(held, held.worker.submit("status", None)).status is JobStatus.DONE
+    held.worker.end(job.job_id)
+    assert held.store.jobs.get(job.job_id).status is JobStatus.STOPPED
+
+
+def test_a_queued_job_that_was_stopped_never_runs(held, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    gate = threading.Event()
+
+    def wait(_store: object, _verb: str, model: str | None, **_: object):
+        ran.append(str(model))
+        gate.wait(60)
+        return Answer(verb="status", code=0, content={})
+
+    monkeypatch.setattr(worker, "carry_out", wait)
+    first = held.worker.submit("status", None)
+    second = held.worker.submit("status", None)
+    held.worker.end(second.job_id)
+    assert held.store.jobs.get(second.job_id).status is JobStatus.STOPPED
+    gate.set()
+    assert ended(held, first).status is JobStatus.DONE
+    held.worker.run("status", None)
+    assert held.store.jobs.get(second.job_id).status is JobStatus.STOPPED
+    assert ran == ["None", "None"]

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skops.io
+from sklearn.base import BaseEstimator
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -30,6 +33,14 @@ class Bomb:
         return Path.touch, (self.target,)
 
 
+class Named(BaseEstimator):
+    """An estimator that a policy might name."""
+
+    def fit(self, features: list[list[float]], target: list[int]) -> Named:
+        self.kept = len(target)
+        return self
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -39,6 +50,24 @@ def fitted(task: Task, estimator: str) -> Pipeline:
     target = training.encode(rows["label"].to_pylist(), schema)
     steps = preprocessing.build(schema, estimator)
     return training.fit(steps, serving.frame(rows, schema), target, task=task, estimator=estimator, seed=7)
+
+
+def treated() -> Pipeline:
+    schema, rows = modelling.schema(), modelling.rows(300)
+    steps = preprocessing.build(schema, "logistic_regression", asked={"amount": "log", "income": "category"})
+    target = training.encode(rows["label"].to_pylist(), schema)
+    frame = serving.frame(rows, schema)
+    return training.fit(steps, frame, target, task=Task.BINARY, estimator="logistic_regression", seed=7)
+
+
+def mapped(pipeline: Pipeline, method: str) -> Pipeline:
+    schema, rows = modelling.schema(), modelling.rows(300)
+    over = CalibratedClassifierCV(FrozenEstimator(pipeline[-1]), method=method)
+    seen = pipeline[:-1].transform(serving.frame(rows, schema))
+    return Pipeline([
+        *pipeline.steps[:-1],
+        ("model", over.fit(seen, training.encode(rows["label"].to_pylist(), schema))),
+    ])
 
 
 @pytest.mark.parametrize("task", modelling.TASKS)
@@ -63,10 +92,11 @@ def test_a_reloaded_pipeline_predicts_the_same(estimator: str, task: Task, tmp_p
 
 def test_the_allow_list_holds_what_our_pipelines_need_and_nothing_else(tmp_path: Path) -> None:
     needed: set[str] = set()
-    for task in modelling.TASKS:
-        for estimator in training.ESTIMATORS:
-            skops.io.dump(fitted(task, estimator), tmp_path / "model.skops")
-            needed |= set(skops.io.get_untrusted_types(file=tmp_path / "model.skops"))
+    ours = [fitted(task, estimator) for task in modelling.TASKS for estimator in training.ESTIMATORS]
+    plain = fitted(Task.BINARY, "logistic_regression")
+    for pipeline in (*ours, mapped(plain, "isotonic"), mapped(plain, "sigmoid"), treated()):
+        skops.io.dump(pipeline, tmp_path / "model.skops")
+        needed |= set(skops.io.get_untrusted_types(file=tmp_path / "model.skops"))
     assert needed == set(artifact.TRUSTED_TYPES)
 
 
@@ -129,3 +159,27 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"PK\x03\x04 torn")
     with pytest.raises(ArtifactRejected, match="BadZipFile"):
         artifact.read(path, sha256(path))
+
+
+@pytest.mark.parametrize("estimator", training.ESTIMATORS)
+def test_the_same_pipeline_gives_the_same_bytes_again(estimator: str, tmp_path: Path) -> None:
+    first = artifact.write(fitted(Task.BINARY, estimator), tmp_path / "first.skops")
+    second = artifact.write(fitted(Task.BINARY, estimator), tmp_path / "second.skops")
+    assert first == second
+    with zipfile.ZipFile(tmp_path / "first.skops") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    again = artifact.write(artifact.read(tmp_path / "first.skops", first), tmp_path / "third.skops")
+    assert artifact.read(tmp_path / "third.skops", again) is not None
+
+
+def test_a_type_of_the_policy_is_read_where_it_is_named_and_nowhere_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    pipeline = Pipeline([("columns", "passthrough"), ("model", Named().fit([[0.0], [1.0]], [0, 1]))])
+    with pytest.raises(ArtifactRejected, match="only the types listed"):
+        artifact.write(pipeline, path)
+    name = f"{Named.__module__}.Named"
+    sha = artifact.write(pipeline, path, also=(name,))
+    assert artifact.read(path, sha, also=(name,))[-1].kept == 2
+    for others in ((), (f"{Named.__module__}.Bomb",)):
+        with pytest.raises(ArtifactRejected, match="Named"):
+            artifact.read(path, sha, also=others)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline
 
 from pipeline_core.records import Task
 from pipeline_core.stages import attribution, preprocessing, serving, training
@@ -91,3 +95,16 @@ def test_an_estimator_without_an_explainer_is_an_error() -> None:
     pipeline.steps[-1] = ("model", DummyClassifier().fit(np.zeros((2, 1)), [0, 1]))
     with pytest.raises(Exception, match="not yet supported"):
         attribution.explained(pipeline, features, sources, rows=50, seed=7)
+
+
+def test_an_estimator_that_no_explainer_knows_is_asked_with_shuffled_columns() -> None:
+    """Of a linear model Shapley values are known: weight times distance from the mean of the background."""
+    random = np.random.default_rng(3)
+    frame = pd.DataFrame({name: random.normal(size=600) for name in ("c001", "c002", "c003")})
+    columns = ColumnTransformer([("numbers", "passthrough", list(frame.columns))])
+    pipeline = Pipeline([("columns", columns), ("model", LinearRegression())])
+    pipeline.fit(frame, 3 * frame["c001"] + frame["c002"])
+    found = attribution.explained(pipeline, frame, list(frame.columns), rows=2_000, seed=1)
+    assert found.shares["c001"] == pytest.approx(0.75, abs=0.06)
+    assert found.shares["c002"] == pytest.approx(0.25, abs=0.06)
+    assert found.shares["c003"] == pytest.approx(0, abs=1e-9)
