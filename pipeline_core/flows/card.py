@@ -62,7 +62,7 @@ def card(store: Store, model: str, *, version: int | None = None) -> ModelCard:
     sections = (
         _purpose(chosen, schema),
         _data(chosen, schema),
-        _columns(version, schema),
+        _columns(chosen, schema),
         _metrics(chosen),
         _groups(told, schema),
         _limits(chosen, schema, store.policy),
