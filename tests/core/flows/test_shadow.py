@@ -227,7 +227,7 @@ def test_who_may_be_a_shadow(store: Store) -> None:
 def test_who_put_it_there_and_took_it_away_is_in_the_audit_file(store: Store) -> None:
     shadow.start(store, MODEL, version=2, **WHO)
     shadow.stop(store, MODEL, by="Grace", reason="seen enough")
-    begun, ended = store.audit.entries(MODEL)[-2:]
+    ended, begun = store.audit.entries(MODEL)[:2]
     assert (begun.act, begun.by, begun.about["version"], begun.about["begins"]) == (Act.SHADOW, WHO["by"], 2, True)
     assert (ended.act, ended.by, ended.reason, ended.about) == (
         Act.SHADOW,
