@@ -54,7 +54,9 @@ def state(found: FeatureDrift) -> str:
         level = wording.state_of(found.alert)
         colour, icon, word = wording.badge_colour(level), wording.icon(level), f"{word}, {wording.word(level).lower()}"
     least = wording.number(found.smallest_detectable)
-    known = "" if found.smallest_detectable is None else f" :gray[A shift below {least} could hide in so many rows.]"
+    # of what was found it does not matter how small it could have been
+    silent = found.smallest_detectable is None or found.drifted
+    known = "" if silent else f" :gray[A shift below {least} could hide in so many rows.]"
     return f":{colour}-badge[{icon} {word}]{known}"
 
 
@@ -293,7 +295,8 @@ def rule_line(report: WatchReport) -> str:
     if rule is None:
         return "Why this rule?"
     how = f"calibrated on {rule.healthy_windows} healthy windows" if rule.calibrated else "uncalibrated"
-    tried = f"; it paged on {rule.fired} of {rule.tried} healthy windows" if rule.tried else ""
+    past = "the windows it was fitted on" if rule.tried < rule.healthy_windows else "them"
+    tried = f"; tried on {rule.tried} of {past}, it pages in {rule.fired}" if rule.tried else ""
     held = f"; against {compared_with(report.baseline)}" if report.baseline else ""
     return f"Why this rule? It is {how}{tried}{held}"
 

@@ -19,8 +19,10 @@ from pipeline_core.errors import NotEnough, NotFound, PipelineError, Refused
 from pipeline_core.flows import evidence, verdicts
 from pipeline_core.flows.versions import loaded
 from pipeline_core.records import (
+    Act,
     ColumnType,
     Decision,
+    Deed,
     ModelVersion,
     Role,
     Shadow,
@@ -87,6 +89,8 @@ def start(store: Store, model: str, *, version: int, by: str, reason: str) -> Sh
                 reason=reason.strip(),
             )
         )
+        about = {"version": version, "sha256": found.artifact_sha256, "begins": True}
+        store.audit.add(Deed(act=Act.SHADOW, model=model, by=by.strip(), reason=reason.strip(), about=about))
     return report(store, model, version=version)
 
 
@@ -116,7 +120,10 @@ def stop(store: Store, model: str, *, by: str = "", reason: str = "") -> ShadowR
     if running is None:
         raise NotFound(f"No version of model {model!r} is in shadow; nothing was changed.")
     ended = replace(running, ended_at=store.now(), ended_by=by.strip(), end_reason=reason.strip())
-    store.shadows.put(ended)
+    with store.transaction():
+        store.shadows.put(ended)
+        about = {"version": ended.version, "begins": False}
+        store.audit.add(Deed(act=Act.SHADOW, model=model, by=by.strip(), reason=reason.strip(), about=about))
     return report(store, model, version=ended.version)
 
 

@@ -19,6 +19,7 @@ class Act(StrEnum):
     ROLLBACK = "rollback"
     REJECT = "reject"
     RETIRE = "retire"
+    SHADOW = "shadow"
     BASELINE = "baseline"
     SEVERITY = "severity"
     RULING = "ruling"

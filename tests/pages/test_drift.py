@@ -310,7 +310,7 @@ def test_the_rule_says_how_often_it_would_have_paged(looked_at: Store, visit: Vi
     at = visit(PAGE)
     fold = next(item for item in at.expander if item.label.startswith("Why this rule?"))
     assert fold.label == (
-        "Why this rule? It is calibrated on 30 healthy windows; it paged on 1 of 30 healthy windows; against everything that the"
+        "Why this rule? It is calibrated on 30 healthy windows; tried on 30 of them, it pages in 1; against everything that the"
         " champion was made from"
     )
     assert [item.value for item in fold.markdown][

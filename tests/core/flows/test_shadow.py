@@ -16,7 +16,7 @@ from pipeline_core.errors import InvalidDefinition, NotEnough, NotFound, Refused
 from pipeline_core.flows import intake, release, shadow, watch
 from pipeline_core.flows.compute import in_process
 from pipeline_core.policy import Policy
-from pipeline_core.records import Decision, Measured, NotMeasured, Stage, Task
+from pipeline_core.records import Act, Decision, Measured, NotMeasured, Stage, Task
 from pipeline_core.stages import serving
 from pipeline_core.store.home import Store
 from pipeline_core.store.scratch import Part
@@ -222,6 +222,20 @@ def test_who_may_be_a_shadow(store: Store) -> None:
     intake.score(store, MODEL, batch_id=deliver(store, seed=2, day=3))
     assert store.shadows.batches(MODEL, 2) == ()
     assert shadow.start(store, MODEL, version=3, **WHO).shadow.number == 2
+
+
+def test_who_put_it_there_and_took_it_away_is_in_the_audit_file(store: Store) -> None:
+    shadow.start(store, MODEL, version=2, **WHO)
+    shadow.stop(store, MODEL, by="Grace", reason="seen enough")
+    ended, begun = store.audit.entries(MODEL)[:2]
+    assert (begun.act, begun.by, begun.about["version"], begun.about["begins"]) == (Act.SHADOW, WHO["by"], 2, True)
+    assert (ended.act, ended.by, ended.reason, ended.about) == (
+        Act.SHADOW,
+        "Grace",
+        "seen enough",
+        {"version": 2, "begins": False},
+    )
+    assert store.audit.verify().whole
 
 
 def test_without_a_champion_there_is_nothing_to_be_beside(tmp_path: Path) -> None:
