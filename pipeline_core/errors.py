@@ -144,7 +144,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
         A sentence to put behind the error, e.g. ``"Did you mean 'income'?"``.
     """
     names = sorted(str(n) for n in known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    begun = [n for n in names if n.startswith(name)] if len(name.strip("-")) > 1 else []
+    close = begun if len(begun) == 1 else difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"Did you mean {close[0]!r}?"
     if not names:

@@ -127,7 +127,7 @@ def test_a_challenger_is_refused_mended_shadowed_promoted_and_rolled_back(
     # the gate refuses it, in plain words, and the button says why
     visit(page, app, "challenge", challenger="2")
     expect(page.get_by_role("button", name="Promote v2")).to_be_disabled()
-    challenged(page, "Keep champion v1: v2 is worse by more than is allowed")
+    challenged(page, "Keep champion v1: v2 loses too much in")
     expect(page.get_by_text("That is not less than the allowed loss")).to_be_visible()
     expect(page.get_by_text("The gate refuses this promotion, because").first).to_be_visible()
     expect(page.get_by_role("button", name="Promote v2")).to_be_disabled()

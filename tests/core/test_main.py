@@ -100,7 +100,7 @@ def test_a_version_is_a_whole_number() -> None:
         (("receive", "m", "--data", "/no/where.csv"), "There is no file '/no/where.csv'"),
         (("promote", "m", "--version", "two", "--by", "A", "--reason", "x"), "no whole number"),
         (("promote", "m", "--version", "2", "--reason", "x"), "--by is missing"),
-        (("train", "m", "--estimator", "hist_gradient"), "Did you mean 'hist_gradient_boosting'"),
+        (("train", "m", "--class-weight", "balancd"), "Did you mean 'balanced'"),
     ],
 )
 def test_a_command_that_does_not_fit_names_what_does(words: Sequence[str], said: str) -> None:

@@ -227,7 +227,7 @@ def test_without_a_champion_there_is_nothing_to_watch(tmp_path: Path) -> None:
             watch.check(opened, MODEL)
         first = watching.write(tmp_path, "first.parquet", watching.rows(0, 400, seed=1))
         intake.define(opened, MODEL, first, target="outcome", positive="yes", time="when", id="loan")
-        with pytest.raises(NotFound, match="no champion yet, so there is nothing to watch"):
+        with pytest.raises(NotFound, match="no champion, so there is nothing to watch"):
             watch.check(opened, MODEL)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
@@ -88,13 +87,6 @@ def test_a_model_that_uses_nothing_has_equal_shares(monkeypatch: pytest.MonkeyPa
     _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
     pipeline[-1].coef_ = np.zeros_like(pipeline[-1].coef_)
     assert set(attribution.explained(pipeline, features, sources, rows=50, seed=7).shares.values()) == {0.2}
-
-
-def test_an_estimator_without_an_explainer_is_an_error() -> None:
-    _, pipeline, features, sources = explained(Task.BINARY, "logistic_regression")
-    pipeline.steps[-1] = ("model", DummyClassifier().fit(np.zeros((2, 1)), [0, 1]))
-    with pytest.raises(Exception, match="not yet supported"):
-        attribution.explained(pipeline, features, sources, rows=50, seed=7)
 
 
 def test_an_estimator_that_no_explainer_knows_is_asked_with_shuffled_columns() -> None:

@@ -50,7 +50,7 @@ def test_each_decision_has_one_line_with_who_why_ids_and_hashes(store: Store) ->
     promoted = store.audit.entries()[4]
     assert (promoted.act, promoted.by, promoted.reason, promoted.at) == (Act.PROMOTE, "Ada", "better", made.DAY)
     assert promoted.about == {
-        "version": 1, "previous": None, "epoch": 1, "verdict_id": None,
+        "version": 1, "previous": None, "epoch": 1, "verdict_id": None, "override_by": "", "override_reason": "",
         "artifact_sha256": hashlib.sha256(b"pipeline").hexdigest(),
     }  # fmt: skip
     assert kept[3]["about"]["verdict_id"] == "w-1"  # type: ignore[index]
