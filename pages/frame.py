@@ -47,10 +47,7 @@ with session.guard(whole=True):
     with st.sidebar:
         if names:
             session.note_unknown(names)
-            default = session.name_model(names)
-            st.selectbox(
-                "Model", names, index=default, key="model", bind="query-params", on_change=session.forget_unknown
-            )
+            st.selectbox("Model", names, key="model", bind="query-params", on_change=session.forget_unknown)
             st.selectbox("Period", list(session.periods(session.model())), key="period", bind="query-params")
         panels.job_progress(key="sidebar_jobs")
     session.announce()

@@ -143,31 +143,9 @@ def note_unknown(names: tuple[str, ...]) -> None:
         st.session_state["unknown_model"] = wanted
 
 
-def name_model(names: tuple[str, ...]) -> int | None:
-    """Pick a model where none is asked for, and give the sidebar's default.
-
-    There is none: a default would not stand in the address, and a copied link would open whatever comes first elsewhere. Only
-    where a link asks for a model that is not there, the first one stands in for it.
-
-    Returns
-    -------
-    int or None
-        The ``index`` of the selectbox.
-    """
-    if "unknown_model" in st.session_state:
-        return 0
-    if not any(name in names for name in (st.session_state.get("model"), st.query_params.get("model"))):
-        # a widget that is there already is asked through its state, and one to come through the address
-        target: Any = st.session_state if "model" in st.session_state else st.query_params
-        target["model"] = names[0]
-    return None
-
-
 def forget_unknown() -> None:
-    """Forget it: the person has picked one that is there, or cleared the choice and gets the first."""
+    """Forget it: the person has picked one that is there."""
     st.session_state.pop("unknown_model", None)
-    if st.session_state.get("model") is None and models():
-        st.session_state["model"] = models()[0]
 
 
 def warn_unknown(names: tuple[str, ...]) -> None:
